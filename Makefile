@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# lento - real peer-to-peer programs in dilated time.
+#
+#   make run     install what is missing, build, run a swarm, print its result
+#   make check   install what is missing, build, run every test
+#   make help    the other targets
+
+BUILD   ?= build
+CC      ?= gcc
+CSTD    := -std=gnu11
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith -Wformat=2 \
+           -Wno-format-nonliteral $(if $(WERROR),-Werror)
+OPT     ?= -O2 -g
+SAN     ?=
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+comma   := ,
+CPPFLAGS += -D_GNU_SOURCE -I. -Iorchestrator
+CFLAGS  += $(CSTD) $(WARN) $(OPT) $(SANFLAGS) -fno-common -MMD -MP
+LDFLAGS += $(SANFLAGS)
+
+PKGS    := lxc jansson yaml-0.1 fuse3 libcrypto libseccomp
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lm
+
+# Sources.  A directory's main.c is the main of a program of its own.
+LIB_DIRS := base topo wire rt store plan observe report
+LIB_SRCS := $(filter-out %/main.c,$(wildcard $(addprefix orchestrator/,$(addsuffix /*.c,$(LIB_DIRS)))))
+CORE_SRCS := $(wildcard orchestrator/*.c)
+VTIME_SRCS := timedil/vtime.c
+
+LIB_OBJS   := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
+CORE_OBJS  := $(CORE_SRCS:%.c=$(BUILD)/obj/%.o)
+VTIME_OBJS := $(VTIME_SRCS:%.c=$(BUILD)/obj/%.o)
+ARCHIVES   := $(BUILD)/liblento.a $(BUILD)/libvtime.a
+
+PROGRAMS := $(BUILD)/lento $(BUILD)/lento-wire $(BUILD)/lento-store $(BUILD)/lento-init
+UNIT_SRCS := $(wildcard tests/unit/test_*.c)
+UNIT_TESTS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/unit/%)
+
+.PHONY: all run check bench lint fuzz install clean deps help unit
+.DELETE_ON_ERROR:
+
+all: $(PROGRAMS)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
+
+$(BUILD)/liblento.a: $(LIB_OBJS)
+	$(AR) rcs $@ $?
+
+$(BUILD)/libvtime.a: $(VTIME_OBJS)
+	$(AR) rcs $@ $?
+
+$(BUILD)/lento: $(CORE_OBJS) $(ARCHIVES)
+	$(CC) $(LDFLAGS) -o $@ $(CORE_OBJS) $(ARCHIVES) $(PKG_LIBS)
+
+$(BUILD)/lento-wire: $(BUILD)/obj/orchestrator/wire/main.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -o $@ $< $(ARCHIVES) -lm
+
+$(BUILD)/lento-store: $(BUILD)/obj/orchestrator/store/main.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(shell pkg-config --libs fuse3) -lm
+
+# The first process of each peer: static, so that it runs in any root.
+INIT_SRCS := $(wildcard orchestrator/rt/init/*.c) timedil/vtime.c
+$(BUILD)/lento-init: $(INIT_SRCS) $(wildcard orchestrator/rt/init/*.h) orchestrator/rt/initlink.h timedil/vtime.h timedil/page.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CSTD) $(WARN) -Os -static -o $@ $(INIT_SRCS)
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(PKG_LIBS) -lcmocka
+
+unit: $(UNIT_TESTS)
+
+clean:
+	rm -rf $(BUILD) build-san
+
+# A module may bring rules of its own (timedil/module.mk, ...).
+-include $(wildcard timedil/module.mk orchestrator/*/module.mk tests/*/module.mk)
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fs - whole files and whole trees.  Messages name the path.
+ */
+#ifndef LENTO_FS_H
+#define LENTO_FS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* A formatted string; the caller frees it.  Ends the program if memory is out. */
+char *str_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Read @path whole into a NUL-terminated buffer that the caller frees; *len
+ * (may be NULL) is its length without the NUL.  Files in /proc and /sys work.
+ */
+int fs_read(const char *path, char **text, size_t *len, struct err *err);
+
+/* Replace @path as a reader sees it: write a temporary, fsync, rename. */
+int fs_write_atomic(const char *path, const void *data, size_t len, struct err *err);
+
+/* Write @text to an existing file (a sysctl, a cgroup knob) in one write(). */
+int fs_write_knob(const char *path, const char *text, struct err *err);
+
+/* mkdir -p. */
+int fs_mkdirs(const char *path, mode_t mode, struct err *err);
+
+/*
+ * rm -rf, on this file system only: it never crosses a mount point, so a
+ * bind mount left by a killed run loses nothing.  A missing @path is fine.
+ */
+int fs_remove_tree(const char *path, struct err *err);
+
+/* The directory that the running program lies in; a static buffer. */
+const char *fs_program_dir(void);
+
+#endif

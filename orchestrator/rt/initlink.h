@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * initlink - the conversation between lento and the lento-init of each peer,
+ * over a SOCK_SEQPACKET socket bound to a path (it crosses network namespaces).
+ *
+ * lento-init says HELLO with its peer index.  lento may ask for probes (calibration),
+ * then says START once; lento-init writes the files, starts the client with
+ * stdout and stderr in the log directory, and reports STARTED, READY and EXITED
+ * with wall and virtual instants read from the clock page.  SIGNAL passes a signal
+ * to the client; EXIT ends lento-init, and with it the container.
+ */
+#ifndef LENTO_INITLINK_H
+#define LENTO_INITLINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "base/err.h"
+#include "timedil/vtime.h"
+
+struct initlink;      /* the listening side, in lento */
+struct initlink_peer; /* one connected lento-init */
+
+struct init_file {
+	const char *path, *content;
+};
+
+struct init_start {
+	char *const *argv;             /* NULL-terminated; argv[0] an absolute path */
+	char *const *env;              /* NULL-terminated; the whole environment */
+	const struct init_file *files; /* written first, directories are made */
+	size_t file_count;
+	uint16_t ready_tcp_port;       /* 0: READY follows STARTED at once */
+	int64_t ready_timeout_wns;
+};
+
+enum init_event_kind {
+	INIT_HELLO,     /* a peer has connected: peer */
+	INIT_STARTED,   /* the client has been executed: client_pid (inside), virt */
+	INIT_READY,     /* it listens */
+	INIT_NOT_READY, /* ready_timeout_wns went by; it goes on running */
+	INIT_FAILED,    /* it could not be started: text says why */
+	INIT_EXITED,    /* status, usage, virt */
+	INIT_PROBE,     /* result of a probe: token, probe */
+	INIT_GONE,      /* the connection closed: lento-init has ended */
+};
+
+struct init_probe_result {
+	uint32_t sent, received;       /* packets */
+	int64_t rtt_min_vns, rtt_median_vns, rtt_max_vns;
+	int64_t first_vns, last_vns;   /* virtual instants of the first and last arrival (train) */
+	uint64_t bytes;                /* IP bytes of all that arrived */
+};
+
+struct init_event {
+	enum init_event_kind kind;
+	uint32_t peer;
+	struct initlink_peer *from;
+	virt_t virt;
+	wall_t wall;
+	int status;                    /* as from waitpid() */
+	struct rusage usage;
+	uint32_t token;
+	struct init_probe_result probe;
+	char text[256];
+};
+
+/* Listen at @path (mode 0666; a peer may be of any user).  At most @max_peers connect. */
+int initlink_listen(const char *path, uint32_t max_peers, struct initlink **link, struct err *err);
+void initlink_destroy(struct initlink *link);
+/* For the caller's epoll: readable when initlink_next() has something. */
+int initlink_fd(const struct initlink *link);
+/* 1 and *event, 0 when nothing is waiting, -1 on an error. Never blocks. */
+int initlink_next(struct initlink *link, struct init_event *event, struct err *err);
+
+struct initlink_peer *initlink_find(struct initlink *link, uint32_t peer);
+int initlink_start(struct initlink_peer *peer, const struct init_start *start, struct err *err);
+int initlink_signal(struct initlink_peer *peer, int signo, struct err *err);
+int initlink_exit(struct initlink_peer *peer, struct err *err);
+
+/* Probes, before START.  Each lento-init answers UDP port INIT_PROBE_PORT while it
+ * waits: it echoes ECHO packets, and counts the packets of a TRAIN. */
+#define INIT_PROBE_PORT 7
+/* @count echoes of @bytes (IP) to @dst_ip, one each @gap_vns; the result has the RTTs. */
+int initlink_probe_rtt(struct initlink_peer *peer, uint32_t token, uint32_t dst_ip,
+		       uint32_t count, uint32_t bytes, int64_t gap_vns, struct err *err);
+/* @count packets of @bytes (IP) back to back to @dst_ip; the receiver's report comes back in the result. */
+int initlink_probe_train(struct initlink_peer *peer, uint32_t token, uint32_t dst_ip,
+			 uint32_t count, uint32_t bytes, struct err *err);
+
+#endif

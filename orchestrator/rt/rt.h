@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rt - the run-time that holds peers: one container each (rt_lxc.c), or plain
+ * processes without isolation (rt_null.c), so that all above it is tested
+ * without root.
+ *
+ * A peer is booted with lento-init as its first process, which connects back to
+ * lento (rt/initlink.h) and waits; the client is started through that link, at a
+ * virtual instant of lento's choice.
+ */
+#ifndef LENTO_RT_H
+#define LENTO_RT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "timedil/vtime.h"
+
+struct rt;
+struct rt_peer;
+
+struct rt_config {
+	const char *run_id;       /* [a-z0-9-]; cgroups are lento/<run_id>/<peer> */
+	const char *state_dir;    /* on disk; rt keeps what it needs below it */
+	const char *ns_dir;       /* a tmpfs of the run's own mount namespace */
+	const char *share_dir;    /* seen read-only as /lento by each peer: init, shim, clock, socket */
+	const char *seccomp_policy; /* path of the policy file */
+	const char *extra_root;   /* an image's root instead of the host's /usr, or NULL */
+	bool userns;              /* map peers' root to an unprivileged range */
+};
+
+struct rt_peer_spec {
+	uint32_t index;
+	const char *name;         /* "leechers-7" */
+	const char *ifname;       /* TUN device in the caller's network namespace; NULL: none */
+	uint32_t ip;              /* host byte order */
+	unsigned ip_bits;         /* prefix length to configure */
+	unsigned mtu;
+	const char *data_dir;     /* host path, seen as /data */
+	const char *log_dir;      /* host path, seen as /log */
+	uint64_t memory_bytes;    /* 0 = no limit */
+	uint64_t tmp_bytes;       /* size of its /tmp */
+	uint32_t pids;            /* 0 = no limit */
+	struct tdf tdf;           /* for the kernel's TCP constants of its namespace */
+};
+
+/* Where a peer sees its directories ("/data" in a container, the host path under rt_null). */
+struct rt_paths {
+	char data[256], log[256], tmp[256], share[256];
+};
+
+struct rt_usage {
+	uint64_t cpu_ns;          /* wall CPU time used by all its processes */
+	uint64_t memory_bytes, memory_peak_bytes;
+	uint32_t processes;
+	uint64_t oom_kills;
+};
+
+int rt_lxc_create(const struct rt_config *cfg, struct rt **rt, struct err *err);
+int rt_null_create(const struct rt_config *cfg, struct rt **rt, struct err *err);
+/* Kills and removes what is left.  NULL is fine. */
+void rt_destroy(struct rt *rt);
+
+/* The ids that a peer's root has on the host. */
+uid_t rt_peer_uid(const struct rt *rt);
+
+/*
+ * Boot a peer: returns when its lento-init runs.  On failure nothing is left of it.
+ * ERR_HOST where the host lacks something, naming the fix.
+ */
+int rt_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **peer, struct err *err);
+/* Kill all its processes and remove container, cgroups, mounts.  NULL is fine. */
+void rt_peer_destroy(struct rt_peer *peer);
+
+pid_t rt_peer_pid(const struct rt_peer *peer);   /* of lento-init, in the host's pid namespace */
+void rt_peer_paths(const struct rt_peer *peer, struct rt_paths *paths);
+int rt_peer_usage(const struct rt_peer *peer, struct rt_usage *usage, struct err *err);
+/* Stop and continue all processes of a peer (freezer). */
+int rt_peer_freeze(struct rt_peer *peer, bool frozen, struct err *err);
+/* SIGKILL everything in it. */
+int rt_peer_kill(struct rt_peer *peer, struct err *err);
+
+/* --- from another process ("lento exec", "lento destroy") ----------------- */
+
+/*
+ * Run @argv inside the peer whose lento-init is @init_pid, on the caller's
+ * descriptors, with @env added, and wait; *status as from waitpid().
+ */
+int rt_exec(const char *run_id, const char *peer, pid_t init_pid, char *const argv[],
+	    char *const env[], int *status, struct err *err);
+
+/*
+ * Kill every process in cgroups of the run and remove them, given the id alone:
+ * works after a kill -9 of everything else.  *killed counts processes.
+ */
+int rt_purge(const char *run_id, unsigned *killed, struct err *err);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * experiment - what the user asked for: an experiment file, checked and resolved.
+ *
+ * experiment_load() reads YAML 1.2 (JSON is part of it) into one struct that is
+ * never written again.  Every member is filled: defaults are applied, names are
+ * resolved to indices, units are converted.  All durations are virtual.
+ *
+ * Errors are of kind ERR_USAGE and read
+ *	FILE:LINE:COLUMN: what was found; what is allowed (did you mean "x"?)
+ */
+#ifndef LENTO_EXPERIMENT_H
+#define LENTO_EXPERIMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/units.h"
+#include "timedil/vtime.h"
+
+struct image; /* topo/image.h */
+
+enum queue_unit { QUEUE_BYTES, QUEUE_PACKETS, QUEUE_NS };
+
+/* A drop-tail queue limit.  QUEUE_NS: as many bytes as the link's rate sends in that time. */
+struct queue_spec {
+	enum queue_unit unit;
+	uint64_t limit;
+};
+
+/* An access link, seen from the peer: `up` leaves it, `down` reaches it. */
+struct link_spec {
+	char *name;
+	uint64_t down_bps, up_bps;        /* bits per virtual second; 0 = unlimited */
+	int64_t down_delay_ns, up_delay_ns; /* one-way */
+	double down_loss, up_loss;        /* probability of a packet's loss, 0..1 */
+	struct queue_spec down_queue, up_queue;
+};
+
+enum peer_role { ROLE_SEED, ROLE_LEECH, ROLE_TRACKER, ROLE_NONE };
+
+enum start_kind {
+	START_AT_ONCE,  /* all at `at` */
+	START_EVERY,    /* the k-th at `at` + k * `every` */
+	START_POISSON,  /* gaps exponential with mean `every`, by seed */
+	START_TRACE,    /* virtual offsets read from a file */
+};
+
+struct start_spec {
+	enum start_kind kind;
+	int64_t at_ns;       /* offset from the start of the run */
+	int64_t every_ns;
+	char *trace_path;    /* as written; NULL unless START_TRACE */
+	int64_t *trace_ns;   /* `count` of the group offsets, ascending */
+};
+
+enum after_complete { AFTER_SEED, AFTER_LEAVE };
+
+/* The end state that is not a fault. */
+enum expect_end {
+	EXPECT_COMPLETE,   /* has the whole payload; alive, or left by itself after that */
+	EXPECT_RUNNING,    /* alive when the run stops (trackers, seeds) */
+	EXPECT_EXIT,       /* ended by itself with status 0 */
+	EXPECT_ANY,
+};
+
+struct group_spec {
+	char *name;
+	char *image_name;          /* a folder of images/ */
+	const struct image *image; /* owned by the experiment */
+	enum peer_role role;
+	uint32_t count;
+	uint32_t first_peer;       /* peers of the group: first_peer .. first_peer + count - 1 */
+	uint32_t link;             /* index into links */
+	struct prefix addresses;   /* IPv4 prefix; the k-th peer gets network + 1 + k */
+	struct start_spec start;
+	enum after_complete after;
+	enum expect_end expect;
+	uint64_t memory_bytes;     /* limit of each container */
+	uint32_t pids;             /* limit of each container */
+	char **args;               /* extra arguments for the client, NULL-terminated */
+	unsigned line;             /* in the file, for later messages */
+};
+
+/* One-way delay between two groups (both ways alike); added to the links' own. */
+struct delay_spec {
+	uint32_t a, b;             /* group indices; a == b: between peers of the group */
+	int64_t delay_ns;
+};
+
+enum event_do { EVENT_LEAVE /* SIGTERM */, EVENT_KILL /* SIGKILL: a crash */ };
+
+struct event_spec {
+	int64_t at_ns;
+	uint32_t group;
+	/* How many of the group: all of it, a share, or a number; drawn by seed. */
+	double pick_share;         /* 0..1 */
+	uint32_t pick_count;       /* used when nonzero, instead of the share */
+	enum event_do what;
+};
+
+enum stop_kind {
+	STOP_ALL_COMPLETE,  /* every peer of the groups below has the payload */
+	STOP_ALL_EXITED,    /* every peer of the groups below has ended */
+	STOP_LIMIT,         /* only the time limit ends the run */
+};
+
+struct stop_spec {
+	enum stop_kind kind;
+	bool *groups;       /* by group index */
+	int64_t linger_ns;  /* go on for so long after the rule has come true */
+};
+
+struct payload_spec {
+	uint64_t size_bytes;  /* 0: the experiment has no payload */
+	uint64_t piece_bytes;
+	char *path;           /* a file of the user's; NULL: pseudo-random by seed */
+	char *name;           /* file name that the peers see */
+};
+
+struct experiment {
+	char *path;           /* the file it came from; "-" for standard input */
+	char *name;           /* [a-z0-9-], at most 40 characters */
+	uint64_t seed;
+	struct tdf tdf;
+	int64_t limit_ns;     /* virtual; the run ends then at the latest */
+	struct payload_spec payload;
+	struct link_spec *links;
+	size_t link_count;
+	struct group_spec *groups;
+	size_t group_count;
+	struct delay_spec *delays;
+	size_t delay_count;
+	struct event_spec *events;
+	size_t event_count;
+	struct stop_spec stop;
+	uint32_t peer_count;
+	struct image **images; /* each image once */
+	size_t image_count;
+};
+
+/*
+ * Load @path, with @sets ("links.dsl.down=4Mbit/s"; NULL-terminated, may be
+ * NULL) put over it before it is checked.  Images are sought in @image_dir.
+ * The caller destroys *exp.
+ */
+int experiment_load(const char *path, const char *const *sets, const char *image_dir,
+		    struct experiment **exp, struct err *err);
+void experiment_destroy(struct experiment *exp);
+
+/* Write it back as YAML with every default spelt out.  Loading that text again
+ * gives an equal experiment.  0, or -1 when the stream failed. */
+int experiment_print(const struct experiment *exp, FILE *out);
+
+/* The group that peer @index belongs to. */
+const struct group_spec *experiment_group_of(const struct experiment *exp, uint32_t index);
+/* "leechers-7"; the caller frees it. */
+char *experiment_peer_name(const struct experiment *exp, uint32_t index);
+/* Host byte order. */
+uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index);
+/* One-way delay configured between the groups of two peers, 0 if none. */
+int64_t experiment_group_delay(const struct experiment *exp, uint32_t ga, uint32_t gb);
+/* When each peer is to start (virtual offsets, by peer index); a pure function of
+ * experiment and seed.  The caller frees the array of peer_count entries. */
+int64_t *experiment_start_times(const struct experiment *exp);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * wire - the side of the link emulator that lento sees: start a lento-wire
+ * process, give it links, read its counters.
+ *
+ * Control goes over a SOCK_SEQPACKET socket pair (wire/proto.h), one reply for each
+ * request.  Counters are read from memory that both map, so they cost no call
+ * and survive the process: when lento-wire dies, what it had counted is still there.
+ * lento-wire ends by itself when its control socket closes.
+ *
+ * All rates, delays and instants are virtual.
+ */
+#ifndef LENTO_WIRE_H
+#define LENTO_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct wire;
+
+struct wire_config {
+	const char *program;      /* path of lento-wire */
+	const char *clock_page;   /* path of the clock page */
+	const char *log_path;     /* its stderr; NULL: inherited */
+	uint32_t max_links;       /* ids 0 .. max_links - 1 */
+	uint32_t max_groups;
+	uint64_t seed;            /* of the loss draws */
+	uint64_t buffer_bytes;    /* bound on all packets held; 0: a default */
+};
+
+/* One access link, its queue limits resolved to bytes or packets. */
+struct wire_link {
+	uint32_t ip;              /* host byte order */
+	uint32_t group;
+	uint64_t down_bps, up_bps;            /* 0 = unlimited */
+	int64_t down_delay_ns, up_delay_ns;   /* one-way */
+	double down_loss, up_loss;
+	uint64_t down_queue_bytes, up_queue_bytes;     /* 0 = not limited in bytes */
+	uint32_t down_queue_packets, up_queue_packets; /* 0 = not limited in packets */
+};
+
+enum { WIRE_UP = 0, WIRE_DOWN = 1 };
+
+/* Histogram of how late packets left (wall): bucket k counts lateness in
+ * [2^k, 2^(k+1)) microseconds, bucket 0 everything below 2 us. */
+#define WIRE_LATE_BUCKETS 24
+
+struct wire_dir_stats {
+	uint64_t packets, bytes;        /* delivered past this stage, IP bytes */
+	uint64_t queue_drops;           /* as configured: the queue was full */
+	uint64_t loss_drops;            /* as configured: loss */
+	uint64_t fault_drops;           /* our fault: no buffer, or the TUN refused */
+	uint64_t queue_peak_bytes;
+	int64_t queue_peak_ns;          /* longest sojourn in the queue, virtual */
+};
+
+struct wire_link_stats {
+	struct wire_dir_stats dir[2];   /* WIRE_UP, WIRE_DOWN */
+	uint64_t unknown_dst_drops;     /* sent to an address that is no peer */
+	uint64_t spoofed_drops;         /* sent from an address not its own */
+	uint64_t malformed_drops;       /* not an IPv4 packet of a sane length */
+	int64_t late_max_vns, late_sum_vns;  /* of packets delivered to this peer */
+	uint64_t late_hist[WIRE_LATE_BUCKETS];
+};
+
+struct wire_totals {
+	uint64_t packets, bytes;
+	uint64_t unknown_dst_drops;
+	uint64_t held_packets, held_bytes, held_peak_bytes; /* in queues and in flight */
+	uint64_t loops, busy_wns;       /* event loop turns, wall time spent in them */
+	int64_t loop_max_wns;           /* longest turn */
+	uint64_t late_hist[WIRE_LATE_BUCKETS];
+};
+
+int wire_spawn(const struct wire_config *cfg, struct wire **wire, struct err *err);
+/* Closes the control socket, waits (5 s, then SIGKILL) and frees.  NULL is fine. */
+void wire_destroy(struct wire *wire);
+
+pid_t wire_pid(const struct wire *wire);
+/* A pidfd, readable once the process has ended; owned by @wire. */
+int wire_pidfd(const struct wire *wire);
+/* How it ended ("killed by signal 9"), once wire_pidfd() is readable; static. */
+const char *wire_end_reason(struct wire *wire);
+
+/* Add link @id; a copy of @tun_fd goes to lento-wire, the caller closes its own. */
+int wire_add_link(struct wire *wire, uint32_t id, const struct wire_link *link,
+		  int tun_fd, struct err *err);
+/* Replace a link's parameters while the run goes on (address and group stay). */
+int wire_set_link(struct wire *wire, uint32_t id, const struct wire_link *link, struct err *err);
+/* One-way delay added between two groups, both ways. */
+int wire_set_delay(struct wire *wire, uint32_t group_a, uint32_t group_b,
+		   int64_t delay_ns, struct err *err);
+/* A round trip through its event loop: it is alive.  Waits at most @timeout_wms. */
+int wire_ping(struct wire *wire, int timeout_wms, struct err *err);
+
+/* Live views into shared memory; valid until wire_destroy(). */
+const struct wire_link_stats *wire_link_stats(const struct wire *wire, uint32_t id);
+const struct wire_totals *wire_totals(const struct wire *wire);
+/* Delivered from peer @src to peer @dst: IP bytes, packets. */
+uint64_t wire_pair_bytes(const struct wire *wire, uint32_t src, uint32_t dst);
+uint64_t wire_pair_packets(const struct wire *wire, uint32_t src, uint32_t dst);
+
+#endif
