@@ -54,7 +54,7 @@ struct timedil_page {
 	uint32_t tdf_den;
 };
 
-static_assert(sizeof(struct timedil_page) == 96, "the clock page is an ABI");
+static_assert(sizeof(struct timedil_page) == 88, "the clock page is an ABI");
 static_assert(sizeof(struct timedil_page) <= TIMEDIL_PAGE_BYTES, "one page");
 
 #endif
