@@ -80,7 +80,10 @@ struct timedil_page *vpage_open(const char *path);
 void vpage_close(struct timedil_page *page);
 
 /* Change factor or state at the wall instant @now; continuous in virtual time.
- * Each bumps the generation and wakes futex waiters on it. */
+ * @now must not lie in the future; since readers went on while the caller worked,
+ * the change takes effect at the instant of the write when that is later than @now.
+ * Each bumps the generation and wakes futex waiters on it.  Sleepers in other
+ * processes are woken by kick.h, which the caller uses next. */
 void vpage_set_tdf(struct timedil_page *page, wall_t now, struct tdf tdf);
 void vpage_run(struct timedil_page *page, wall_t now);
 void vpage_pause(struct timedil_page *page, wall_t now);
