@@ -60,10 +60,12 @@ int fs_read(const char *path, char **text, size_t *len, struct err *err)
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int fs_write_all(int fd, const void *data, size_t len)
 {
+	const char *p = data;
+
 	while (len > 0) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = write(fd, p, len);
 
 		if (n < 0 && errno == EINTR) {
 			continue;
@@ -71,7 +73,7 @@ static int write_all(int fd, const char *data, size_t len)
 		if (n <= 0) {
 			return -1;
 		}
-		data += n;
+		p += n;
 		len -= (size_t)n;
 	}
 	return 0;
@@ -85,7 +87,7 @@ int fs_write_atomic(const char *path, const void *data, size_t len, struct err *
 	if (fd < 0) {
 		return err_errno(err, ERR_FAILED, "%s", tmp);
 	}
-	if (write_all(fd, data, len) || fsync(fd) || rename(tmp, path)) {
+	if (fs_write_all(fd, data, len) || fsync(fd) || rename(tmp, path)) {
 		int saved = errno;
 
 		unlink(tmp);

@@ -19,6 +19,9 @@ char *str_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 int fs_read(const char *path, char **text, size_t *len, struct err *err);
 
+/* Write all of @data to @fd, through short writes and signals; -1 with errno. */
+int fs_write_all(int fd, const void *data, size_t len);
+
 /* Replace @path as a reader sees it: write a temporary, fsync, rename. */
 int fs_write_atomic(const char *path, const void *data, size_t len, struct err *err);
 

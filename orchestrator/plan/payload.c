@@ -16,23 +16,6 @@
 
 #define CHUNK_BYTES (1u << 20)
 
-static int write_chunk(int fd, const uint8_t *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		if (n <= 0) {
-			return -1;
-		}
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int payload_generate(const char *path, uint64_t size, uint64_t seed, struct err *err)
 {
 	CLEAN_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -49,7 +32,7 @@ int payload_generate(const char *path, uint64_t size, uint64_t seed, struct err 
 		for (size_t i = 0; i < CHUNK_BYTES / sizeof(*buf); i++) {
 			buf[i] = rng_u64(&rng);
 		}
-		if (write_chunk(fd, (uint8_t *)buf, n)) {
+		if (fs_write_all(fd, buf, n)) {
 			return err_errno(err, ERR_FAILED, "payload %s", path);
 		}
 		done += n;

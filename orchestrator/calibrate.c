@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * calibrate - the network measured before the swarm uses it.
+ *
+ * The lento-init of each container answers probes while it waits, and one more
+ * container, "probe", sits behind a link without limits.  So each kind of access link is
+ * measured by itself, end to end, through the containers' own kernels:
+ *	rate	a train of full packets; first to last arrival, in virtual time
+ *	rtt	echoes between peers of each pair of groups, and the median of them
+ * What was asked follows from the experiment: the sum of the one-way delays, and
+ * the time that the probe's own bytes take on each link.
+ */
+#include "run_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FULL_PACKET_BYTES 1500
+#define ECHO_BYTES 84             /* as ping sends them */
+#define ECHO_COUNT 5
+#define TRAIN_MIN_PACKETS 6
+#define TRAIN_MAX_PACKETS 400
+#define MAX_PAIRS 64              /* group pairs measured; more are sampled */
+#define RATE_TOLERANCE 0.03
+#define RTT_TOLERANCE 0.01
+#define RTT_TOLERANCE_NS NS_PER_MS
+/* What the two ends' own timing may add to a train's length, wall. */
+#define EDGE_WNS (500 * NS_PER_US)
+#define PROBE_EXTRA_NS (5 * NS_PER_S)
+
+static int add_result(struct run *run, struct calibration_result **out, struct err *err)
+{
+	struct calibration_result *grown = reallocarray(
+		run->res.calibration, run->res.calibration_count + 1, sizeof(*grown));
+
+	if (!grown) {
+		return err_errno(err, ERR_FAILED, "calibration");
+	}
+	run->res.calibration = grown;
+	*out = &grown[run->res.calibration_count++];
+	**out = (struct calibration_result) { .figure = "" };
+	return 0;
+}
+
+/* Wait for the report of probe @token; 1 when it came, 0 when time ran out. */
+static int wait_probe(struct run *run, uint32_t token, int64_t limit_vns)
+{
+	int64_t end = clockctl_elapsed(run->clock) + limit_vns + PROBE_EXTRA_NS;
+
+	run->probe_arrived = false;
+	while (clockctl_elapsed(run->clock) < end) {
+		if (run_poll(run, 20)) {
+			return -1;
+		}
+		if (run->probe_arrived && run->last_probe.token == token) {
+			return 1;
+		}
+		run->probe_arrived = false;
+	}
+	return 0;
+}
+
+static int64_t serialise_ns(uint64_t bytes, uint64_t bps)
+{
+	return bps ? (int64_t)((unsigned __int128)bytes * 8 * NS_PER_S / bps) : 0;
+}
+
+/* --- rates --------------------------------------------------------------------- */
+
+static uint32_t train_length(const struct queue_spec *q, uint64_t bps)
+{
+	uint64_t fit = q->unit == QUEUE_PACKETS ? q->limit
+		: q->unit == QUEUE_BYTES ? q->limit / FULL_PACKET_BYTES
+		: (uint64_t)((unsigned __int128)bps * q->limit / NS_PER_S / 8 / FULL_PACKET_BYTES);
+
+	/* Not one packet more than the queue holds, or drops would cut the train. */
+	fit = fit < TRAIN_MIN_PACKETS ? TRAIN_MIN_PACKETS : fit;
+	return fit > TRAIN_MAX_PACKETS ? TRAIN_MAX_PACKETS : (uint32_t)fit;
+}
+
+static int measure_rate(struct run *run, uint32_t peer, bool up, struct err *err)
+{
+	static uint32_t token;
+	const struct group_spec *g = run->peers[peer].group;
+	const struct link_spec *l = &run->exp->links[g->link];
+	uint64_t bps = up ? l->up_bps : l->down_bps;
+	uint32_t n = train_length(up ? &l->up_queue : &l->down_queue, bps);
+	struct peer *from = &run->peers[up ? peer : run->exp->peer_count];
+	uint32_t to = up ? LENTO_PROBE_IP : experiment_peer_ip(run->exp, peer);
+	const struct init_probe_result *p = &run->last_probe.probe;
+	struct calibration_result *c;
+	double length, edge;
+	int rc;
+
+	if (add_result(run, &c, err)) {
+		return -1;
+	}
+	snprintf(c->what, sizeof(c->what), "link %s %s", l->name, up ? "up" : "down");
+	c->figure = "rate";
+	c->asked = (double)bps;
+	if (initlink_probe_train(from->init, ++token, to, n, FULL_PACKET_BYTES, err)) {
+		return -1;
+	}
+	rc = wait_probe(run, token, serialise_ns((uint64_t)n * FULL_PACKET_BYTES, bps) +
+			l->up_delay_ns + l->down_delay_ns);
+	if (rc < 0) {
+		return -1;
+	}
+	length = rc && p->received > 1 ? (double)(p->last_vns - p->first_vns) : 0;
+	if (length > 0) {
+		/* The first packet's own time lies before its arrival. */
+		double bytes = (double)p->bytes * (p->received - 1) / p->received;
+
+		c->measured = bytes * 8e9 / length;
+	}
+	edge = (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock));
+	c->tolerance = c->asked * (RATE_TOLERANCE + (length > 0 ? edge / length : 0));
+	c->ok = c->measured >= c->asked - c->tolerance && c->measured <= c->asked + c->tolerance;
+	return 0;
+}
+
+static int measure_rates(struct run *run, struct err *err)
+{
+	for (size_t l = 0; l < run->exp->link_count; l++) {
+		uint32_t peer = UINT32_MAX;
+
+		for (uint32_t i = 0; i < run->exp->peer_count && peer == UINT32_MAX; i++) {
+			if (run->peers[i].group->link == l) {
+				peer = i;
+			}
+		}
+		if (peer == UINT32_MAX) {
+			continue;
+		}
+		if ((run->exp->links[l].up_bps && measure_rate(run, peer, true, err)) ||
+		    (run->exp->links[l].down_bps && measure_rate(run, peer, false, err))) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- round-trip times --------------------------------------------------------------- */
+
+static int64_t one_way(const struct run *run, uint32_t a, uint32_t b)
+{
+	const struct group_spec *ga = run->peers[a].group, *gb = run->peers[b].group;
+	const struct link_spec *la = &run->exp->links[ga->link], *lb = &run->exp->links[gb->link];
+
+	return la->up_delay_ns + lb->down_delay_ns +
+		experiment_group_delay(run->exp, (uint32_t)(ga - run->exp->groups),
+				       (uint32_t)(gb - run->exp->groups)) +
+		serialise_ns(ECHO_BYTES, la->up_bps) + serialise_ns(ECHO_BYTES, lb->down_bps);
+}
+
+static int measure_rtt(struct run *run, uint32_t a, uint32_t b, struct err *err)
+{
+	static uint32_t token = UINT32_C(1) << 31;
+	const struct init_probe_result *p = &run->last_probe.probe;
+	int64_t rtt = one_way(run, a, b) + one_way(run, b, a);
+	struct calibration_result *c;
+	int rc;
+
+	if (add_result(run, &c, err)) {
+		return -1;
+	}
+	snprintf(c->what, sizeof(c->what), "%s - %s", run->peers[a].name, run->peers[b].name);
+	c->figure = "rtt";
+	c->asked = (double)rtt;
+	if (initlink_probe_rtt(run->peers[a].init, ++token, experiment_peer_ip(run->exp, b),
+			       ECHO_COUNT, ECHO_BYTES, rtt / 2 + NS_PER_MS, err)) {
+		return -1;
+	}
+	rc = wait_probe(run, token, (ECHO_COUNT + 2) * rtt);
+	if (rc < 0) {
+		return -1;
+	}
+	c->measured = rc && p->received ? (double)p->rtt_median_vns : 0;
+	c->tolerance = RTT_TOLERANCE * c->asked;
+	if (c->tolerance < (double)RTT_TOLERANCE_NS) {
+		c->tolerance = (double)RTT_TOLERANCE_NS;
+	}
+	c->ok = c->measured >= c->asked - c->tolerance && c->measured <= c->asked + c->tolerance;
+	return 0;
+}
+
+/* A peer of group @g other than @not; UINT32_MAX if there is none. */
+static uint32_t some_peer(const struct run *run, size_t g, uint32_t not)
+{
+	const struct group_spec *spec = &run->exp->groups[g];
+
+	return spec->first_peer != not ? spec->first_peer
+		: spec->count > 1 ? spec->first_peer + 1 : UINT32_MAX;
+}
+
+static int measure_rtts(struct run *run, struct err *err)
+{
+	size_t n = run->exp->group_count, pairs = n * (n + 1) / 2;
+	size_t step = (pairs + MAX_PAIRS - 1) / MAX_PAIRS, k = 0;
+
+	for (size_t a = 0; a < n; a++) {
+		for (size_t b = a; b < n; b++) {
+			uint32_t pa = some_peer(run, a, UINT32_MAX);
+			uint32_t pb = some_peer(run, b, pa);
+
+			if (k++ % step || pb == UINT32_MAX) {
+				continue;
+			}
+			if (measure_rtt(run, pa, pb, err)) {
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+int run_calibrate(struct run *run, struct err *err)
+{
+	struct peer *probe = &run->peers[run->exp->peer_count];
+	size_t bad = 0;
+
+	run_say(run, "calibrating: rates and round-trip times against what was asked");
+	clockctl_run(run->clock);
+	if (measure_rates(run, err) || measure_rtts(run, err)) {
+		return -1;
+	}
+	for (size_t i = 0; i < run->res.calibration_count; i++) {
+		const struct calibration_result *c = &run->res.calibration[i];
+
+		bad += !c->ok;
+		run_log(run, "calibration: %s %s asked %.0f measured %.0f%s", c->what, c->figure,
+			c->asked, c->measured, c->ok ? "" : " OUT OF TOLERANCE");
+	}
+	if (bad) {
+		run_say(run, "warning: %zu of %zu measured figures are out of tolerance, see %s/manifest.json",
+			bad, run->res.calibration_count, run->results_dir);
+	}
+	rt_peer_destroy(probe->box);
+	probe->box = NULL;
+	return 0;
+}

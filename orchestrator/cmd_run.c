@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clean.h"
+#include "cmd.h"
+#include "paths.h"
+#include "run.h"
+
+#define MAX_SETS 64
+
+struct run_args {
+	struct run_options opt;
+	const char *sets[MAX_SETS + 1];
+	size_t set_count;
+	bool dry_run;
+	const char *file;
+};
+
+static int parse(int argc, char **argv, struct run_args *a, struct err *err)
+{
+	static const struct option options[] = {
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "set", required_argument, NULL, 's' },
+		{ "results", required_argument, NULL, 'r' },
+		{ "no-calibrate", no_argument, NULL, 'C' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "backend", required_argument, NULL, 'b' },
+		{ 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+		switch (c) {
+		case 'n':
+			a->dry_run = true;
+			break;
+		case 's':
+			if (a->set_count == MAX_SETS) {
+				return cmd_usage("run", err, "more than %d --set", MAX_SETS);
+			}
+			a->sets[a->set_count++] = optarg;
+			break;
+		case 'r':
+			a->opt.results_root = optarg;
+			break;
+		case 'C':
+			a->opt.calibrate = false;
+			break;
+		case 'q':
+			a->opt.quiet = true;
+			break;
+		case 'b': /* "null" is for lento's own tests: no containers, no network */
+			if (strcmp(optarg, "lxc") != 0 && strcmp(optarg, "null") != 0) {
+				return cmd_usage("run", err, "--backend is lxc or null, not \"%s\"", optarg);
+			}
+			a->opt.backend = optarg[0] == 'n' ? BACKEND_NULL : BACKEND_LXC;
+			break;
+		case ':':
+			return cmd_usage("run", err, "%s needs a value", argv[optind - 1]);
+		default:
+			return cmd_usage("run", err, "unknown option \"%s\"", argv[optind - 1]);
+		}
+	}
+	if (optind + 1 != argc) {
+		return cmd_usage("run", err, "one experiment file is needed, %d given", argc - optind);
+	}
+	a->file = argv[optind];
+	return 0;
+}
+
+int cmd_run(int argc, char **argv, struct err *err)
+{
+	struct run_args a = {
+		.opt = { .results_root = "results", .calibrate = true, .argc = argc, .argv = argv },
+	};
+	CLEAN_FREE char *images = NULL;
+	struct experiment *exp;
+	int status = -1, rc;
+
+	if (parse(argc, argv, &a, err) || paths_share("images", &images, err) ||
+	    experiment_load(a.file, a.sets, images, &exp, err)) {
+		return -1;
+	}
+	if (a.dry_run) {
+		rc = experiment_print(exp, stdout) || fflush(stdout)
+			? err_errno(err, ERR_FAILED, "standard output") : 0;
+		status = 0;
+	} else {
+		rc = run_experiment(exp, &a.opt, &status, err);
+	}
+	experiment_destroy(exp);
+	return rc ? -1 : status;
+}

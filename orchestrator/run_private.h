@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * run_private - the state of a run, shared by the files that make it go
+ * (run.c, run_prepare.c, run_loop.c, run_stop.c, peers.c, calibrate.c, control.c, progress.c).
+ */
+#ifndef LENTO_RUN_PRIVATE_H
+#define LENTO_RUN_PRIVATE_H
+
+#include "base/fs.h"
+#include "clockctl.h"
+#include "observe/host.h"
+#include "observe/timeline.h"
+#include "plan/payload.h"
+#include "report/result.h"
+#include "rt/initlink.h"
+#include "rt/rt.h"
+#include "run.h"
+#include "state.h"
+#include "store/store.h"
+#include "topo/experiment.h"
+#include "topo/image.h"
+#include "wire/wire.h"
+
+/*
+ *	NEW --boot--> BOOTED --HELLO--> WAITING --START--> STARTING --STARTED--> RUNNING
+ *	RUNNING --READY--> READY;  any --EXITED/GONE/FAILED--> ENDED
+ * STOPPING is RUNNING or READY after our SIGTERM.
+ */
+enum peer_state {
+	PEER_NEW,
+	PEER_BOOTED,
+	PEER_WAITING,
+	PEER_STARTING,
+	PEER_RUNNING,
+	PEER_READY,
+	PEER_STOPPING,
+	PEER_ENDED,
+};
+
+struct peer {
+	uint32_t index;
+	char *name;
+	const struct group_spec *group;
+	enum peer_state state;
+	struct rt_peer *box;
+	struct initlink_peer *init;
+	struct rt_paths paths;
+	wall_t kill_at;            /* when STOPPING: SIGKILL then */
+	bool asked_to_leave;       /* by an event or by after: leave, before the stop phase */
+	bool killed_by_us;         /* SIGKILL after the grace time */
+	struct peer_result *res;   /* in run->res.peers; NULL for the probe peer */
+};
+
+struct run {
+	const struct experiment *exp;
+	const struct run_options *opt;
+	struct state *state;
+	char *results_dir;
+	char *ns_dir, *share_dir, *store_dir, *private_dir, *payload_path;
+	wall_t begun;              /* lento started */
+	wall_t loop_begun;         /* the run phase began */
+	int64_t *start_times;      /* by peer, virtual offset */
+	uint32_t *start_order;     /* peers by start time */
+	uint32_t next_start;       /* position in start_order */
+	size_t next_event;
+
+	int epoll_fd, signal_fd;
+	struct clockctl *clock;
+	struct store *store;
+	struct wire *wire;
+	struct rt *rt;
+	struct initlink *init;
+	struct control *control;
+	struct host_sampler *host;
+	struct timeline *timeline;
+	struct torrent torrent;
+	char announce[64], tracker_ip[16];
+	uint16_t tracker_port;
+
+	struct peer *peers;        /* peer_count of them, then the probe peer */
+	struct result res;
+	enum { PHASE_CHECK, PHASE_PREPARE, PHASE_CALIBRATE, PHASE_START, PHASE_RUN,
+	       PHASE_STOP, PHASE_COLLECT, PHASE_COUNT } phase;
+	int interrupts;            /* SIGINT and SIGTERM so far */
+	int64_t stop_rule_at;      /* virtual offset when the stop rule came true; -1 */
+	unsigned ticks;
+	bool records_lost;         /* host.csv or timeline.csv could not be written */
+	struct init_event last_probe; /* calibrate: the newest probe result */
+	bool probe_arrived;
+};
+
+/* --- run.c ---------------------------------------------------------------- */
+
+void run_phase(struct run *run, int phase);
+/* Remember the first thing that made the run impossible to go on with. */
+void run_fail(struct run *run, enum err_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* A line for the user, on stderr, unless quiet. */
+void run_say(const struct run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* A line into the run's log (results/.../lento.log), with both clocks. */
+void run_log(const struct run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* --- run_loop.c ----------------------------------------------------------- */
+
+/*
+ * Wait for at most @timeout_ms and deal with all that happened: signals, peers,
+ * control requests, the death of a helper process.  -1 when the run has failed
+ * or was interrupted.
+ */
+int run_poll(struct run *run, int timeout_ms);
+int run_loop(struct run *run, struct err *err);
+int run_watch(struct run *run, int fd, uint64_t tag, struct err *err);
+enum { TAG_SIGNAL, TAG_INIT, TAG_WIRE, TAG_STORE, TAG_CONTROL };
+
+/* --- run_prepare.c -------------------------------------------------------- */
+
+int run_prepare(struct run *run, struct err *err);
+void run_teardown(struct run *run);
+
+/* --- peers.c -------------------------------------------------------------- */
+
+int peer_boot(struct run *run, struct peer *peer, struct err *err);
+/* Send START.  A peer that cannot be started is ENDED, with its reason. */
+void peer_start(struct run *run, struct peer *peer);
+/* SIGTERM (or the image's signal), SIGKILL after its grace time. */
+void peer_stop(struct run *run, struct peer *peer);
+void peer_kill(struct run *run, struct peer *peer);
+void peer_event(struct run *run, const struct init_event *ev);
+bool peer_alive(const struct peer *peer);
+/* Read progress from the store; after: leave is carried out here. */
+void peer_progress(struct run *run, struct peer *peer);
+/* Decide end and as_expected, once the peer has ended. */
+void peer_judge(struct run *run, struct peer *peer);
+
+/* --- calibrate.c, run_start.c, run_stop.c ----------------------------------- */
+
+int run_calibrate(struct run *run, struct err *err);
+int run_start(struct run *run, struct err *err);
+void run_stop(struct run *run);
+void run_collect(struct run *run);
+/* Write manifest.json: what ran, on what, with which calibration. */
+int manifest_write(const struct run *run, struct err *err);
+
+/* --- progress.c ------------------------------------------------------------- */
+
+struct run_counts {
+	uint32_t total, started, alive, complete, failed;
+	uint64_t payload_bytes, payload_wanted;
+};
+void run_count(const struct run *run, struct run_counts *counts);
+void progress_show(struct run *run, const struct run_counts *counts);
+/* End the line that is being redrawn, before other text. */
+void progress_end(void);
+
+#endif

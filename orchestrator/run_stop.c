@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * run_stop - the end of a run: clients asked to end, what they hold compared with
+ * the payload, counters read, the result judged and written.
+ */
+#include "run_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clean.h"
+
+#define POLL_MS 20
+/* After SIGKILL the kernel needs a moment; a container that outlives this is stuck. */
+#define KILL_WAIT_NS (10 * NS_PER_S)
+#define COMPARE_BYTES (1u << 20)
+
+/* --- stop ------------------------------------------------------------------------- */
+
+static bool any_alive(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		if (peer_alive(&run->peers[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void thaw_all(struct run *run)
+{
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		if (run->peers[i].box) {
+			rt_peer_freeze(run->peers[i].box, false, NULL);
+		}
+	}
+}
+
+static void kill_late(struct run *run, bool now)
+{
+	wall_t w = wall_now();
+
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		struct peer *p = &run->peers[i];
+
+		if (peer_alive(p) && !p->killed_by_us && (now || w.ns >= p->kill_at.ns)) {
+			p->killed_by_us = true;
+			peer_kill(run, p);
+		}
+	}
+}
+
+void run_stop(struct run *run)
+{
+	int interrupts = run->interrupts;
+	int64_t latest = 0;
+
+	run->res.virt_ns = clockctl_elapsed(run->clock);
+	if (clockctl_paused(run->clock)) {
+		thaw_all(run);
+		clockctl_run(run->clock);
+	}
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		struct peer *p = &run->peers[i];
+
+		peer_progress(run, p);
+		peer_stop(run, p);
+		if (peer_alive(p) && p->kill_at.ns > latest) {
+			latest = p->kill_at.ns;
+		}
+	}
+	/* Who asks twice does not want to wait. */
+	while (any_alive(run) && wall_now().ns < latest + KILL_WAIT_NS) {
+		kill_late(run, run->interrupts > interrupts);
+		run_poll(run, POLL_MS);
+	}
+}
+
+/* --- collect ------------------------------------------------------------------------ */
+
+/* 1 equal, 0 different, -1 not there or not readable. */
+static int compare_files(const char *a, const char *b)
+{
+	CLEAN_CLOSE int fa = open(a, O_RDONLY | O_CLOEXEC);
+	CLEAN_CLOSE int fb = open(b, O_RDONLY | O_CLOEXEC);
+	CLEAN_FREE char *ba = malloc(COMPARE_BYTES);
+	CLEAN_FREE char *bb = malloc(COMPARE_BYTES);
+	struct stat sa, sb;
+
+	if (fa < 0 || fb < 0 || !ba || !bb || fstat(fa, &sa) || fstat(fb, &sb)) {
+		return -1;
+	}
+	if (sa.st_size != sb.st_size) {
+		return 0;
+	}
+	for (off_t at = 0; at < sa.st_size; ) {
+		ssize_t na = pread(fa, ba, COMPARE_BYTES, at);
+		ssize_t nb = na > 0 ? pread(fb, bb, (size_t)na, at) : -1;
+
+		if (na <= 0 || nb <= 0) {
+			return -1;
+		}
+		if (memcmp(ba, bb, (size_t)(na < nb ? na : nb)) != 0) {
+			return 0;
+		}
+		at += na < nb ? na : nb;
+	}
+	return 1;
+}
+
+static void verify_files(struct run *run)
+{
+	if (!run->store || run->res.failure_kind != ERR_NONE) {
+		return;
+	}
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		struct peer_result *r = &run->res.peers[i];
+		CLEAN_FREE char *path = NULL;
+
+		if (r->complete_ns < 0 && r->role != ROLE_SEED) {
+			continue;
+		}
+		path = str_format("%s/%s/%s", run->store_dir, r->name, run->exp->payload.name);
+		r->verified = compare_files(run->payload_path, path);
+	}
+}
+
+static void read_counters(struct run *run)
+{
+	uint32_t n = run->exp->peer_count;
+
+	if (!run->wire) {
+		return;
+	}
+	run->res.wire = *wire_totals(run->wire);
+	run->res.pair_bytes = calloc((size_t)n * n, sizeof(uint64_t));
+	for (uint32_t i = 0; i < n; i++) {
+		run->res.peers[i].link = *wire_link_stats(run->wire, i);
+		for (uint32_t j = 0; run->res.pair_bytes && j < n; j++) {
+			run->res.pair_bytes[(size_t)i * n + j] = wire_pair_bytes(run->wire, i, j);
+		}
+	}
+}
+
+void run_collect(struct run *run)
+{
+	CLEAN_FREE char *path = str_format("%s/results.json", run->results_dir);
+	struct phase_result *ph = run->res.phases;
+	struct err err = { 0 };
+
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		peer_progress(run, &run->peers[i]);
+		peer_judge(run, &run->peers[i]);
+	}
+	verify_files(run);
+	read_counters(run);
+	if (run->host) {
+		host_sampler_summary(run->host, &run->res.host);
+	}
+	run->res.tdf_changes = (struct tdf_change *)clockctl_changes(run->clock,
+								     &run->res.tdf_change_count);
+	for (size_t i = 0; i < run->res.phase_count; i++) {
+		if (strcmp(ph[i].name, "run") == 0) {
+			run->res.wall_ns = ph[i].end_wns - ph[i].begin_wns;
+		}
+	}
+	verdict_judge(&run->res);
+	run_phase(run, PHASE_COUNT);
+	if (result_write_json(&run->res, path, &err)) {
+		run_fail(run, ERR_FAILED, "%s", err.msg);
+		verdict_clear(&run->res);
+		verdict_judge(&run->res);
+	}
+}
