@@ -38,10 +38,52 @@ PROGRAMS := $(BUILD)/lento $(BUILD)/lento-wire $(BUILD)/lento-store $(BUILD)/len
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNIT_TESTS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/tests/unit/%)
 
-.PHONY: all run check bench lint fuzz install clean deps help unit
+.PHONY: all run check tests bench lint fuzz install clean help unit
 .DELETE_ON_ERROR:
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(BUILD)/share/images $(BUILD)/share/seccomp.policy
+
+# What the programs look for beside themselves.
+$(BUILD)/share/images:
+	@mkdir -p $(@D)
+	ln -sfn $(CURDIR)/images $@
+
+$(BUILD)/share/seccomp.policy: orchestrator/rt/seccomp.policy
+	@mkdir -p $(@D)
+	cp $< $@
+
+# --- the two commands ---------------------------------------------------------
+
+run:
+	@scripts/deps run
+	@$(MAKE) --no-print-directory -s all
+	@$(BUILD)/lento run topologies/quickstart.yaml
+
+PROVE_TESTS = $(UNIT_TESTS) $(wildcard tests/unit/*.py tests/unit/*.sh) \
+              $(wildcard tests/twin/*.t) $(wildcard tests/system/*.bats tests/system/*.t)
+
+check:
+	@scripts/deps check
+	@$(MAKE) --no-print-directory -s all tests
+	BUILD=$(BUILD) prove --timer --exec scripts/tap $(PROVE_TESTS)
+
+# Programs that the tests need beside the unit tests; modules add theirs.
+tests: $(UNIT_TESTS)
+
+bench: all
+	@for b in scripts/bench-*; do echo "== $$b"; BUILD=$(BUILD) $$b || exit 1; done
+
+lint:
+	scripts/lint
+
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lento $(DESTDIR)$(PREFIX)/share/lento
+	install -m755 $(BUILD)/lento $(BUILD)/timedil $(DESTDIR)$(PREFIX)/bin
+	install -m755 $(BUILD)/lento-wire $(BUILD)/lento-store $(BUILD)/lento-init \
+		$(BUILD)/libtimedil.so $(DESTDIR)$(PREFIX)/lib/lento
+	install -m644 $(BUILD)/share/seccomp.policy $(DESTDIR)$(PREFIX)/share/lento
+	cp -r images topologies $(DESTDIR)$(PREFIX)/share/lento
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -50,11 +92,14 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
 
+# Made anew each time: members are named without their folders, and two may be alike.
 $(BUILD)/liblento.a: $(LIB_OBJS)
-	$(AR) rcs $@ $?
+	@rm -f $@
+	$(AR) qcs $@ $^
 
 $(BUILD)/libvtime.a: $(VTIME_OBJS)
-	$(AR) rcs $@ $?
+	@rm -f $@
+	$(AR) qcs $@ $^
 
 $(BUILD)/lento: $(CORE_OBJS) $(ARCHIVES)
 	$(CC) $(LDFLAGS) -o $@ $(CORE_OBJS) $(ARCHIVES) $(PKG_LIBS)
