@@ -90,6 +90,7 @@ int peer_boot(struct run *run, struct peer *peer, struct err *err)
 	CLEAN_FREE char *data_dir = NULL;
 	CLEAN_CLOSE int tun = -1;
 	char ifname[16];
+	struct init_token token;
 	struct wire_link link;
 	wall_t begin = wall_now();
 
@@ -112,6 +113,10 @@ int peer_boot(struct run *run, struct peer *peer, struct err *err)
 		.pids = peer->group ? peer->group->pids : 16,
 		.tdf = run->exp->tdf,
 	};
+	if (initlink_expect(run->init, peer->index, &token, err)) {
+		return err_wrap(err, "peer %s", peer->name);
+	}
+	memcpy(spec.token, token.bytes, sizeof(spec.token));
 	if (rt_boot(run->rt, &spec, &peer->box, err)) {
 		return err_wrap(err, "peer %s", peer->name);
 	}

@@ -296,7 +296,6 @@ static int make_runtime(struct run *run, struct err *err)
 	struct rt_config cfg = {
 		.run_id = run->state->id, .state_dir = run->state->dir, .ns_dir = run->ns_dir,
 		.share_dir = run->share_dir, .seccomp_policy = policy, .userns = true,
-		.init = run->init,
 	};
 
 	return run->opt->backend == BACKEND_NULL ? rt_null_create(&cfg, &run->rt, err)
