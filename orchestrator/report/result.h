@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "observe/host.h"
 #include "topo/experiment.h"
 #include "wire/wire.h"
 
@@ -76,17 +77,6 @@ struct verdict_reason {
 	char text[256];             /* with the figure and its limit */
 };
 
-/* Over the whole run phase, from observe/host.h. */
-struct host_summary {
-	bool valid;
-	unsigned samples, cpus;
-	double idle_min, idle_mean;        /* share of all CPUs in a second, 0..1 */
-	unsigned seconds_without_idle;     /* seconds with less than 5 % idle */
-	double steal_max;
-	uint64_t memory_available_min_bytes, swap_used_max_bytes;
-	uint64_t kernel_drops;             /* softnet drops */
-};
-
 struct result {
 	const struct experiment *exp;
 	const char *run_id;
@@ -107,7 +97,7 @@ struct result {
 	size_t peer_count;
 	uint64_t *pair_bytes;       /* peer_count x peer_count, row = source; NULL: not recorded */
 	struct wire_totals wire;
-	struct host_summary host;
+	struct host_summary host;   /* over the whole run phase */
 	const char *unscaled;       /* kernel TCP constants that stay real, one line */
 	enum verdict verdict;
 	struct verdict_reason *reasons; /* owned by the result, see verdict_judge() */
