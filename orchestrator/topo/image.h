@@ -52,6 +52,17 @@ struct image {
 int image_load(const char *image_dir, const char *name, struct image **image, struct err *err);
 void image_destroy(struct image *image);
 
+/* The names of the images in @image_dir, sorted, NULL-terminated; see texts_free(). */
+char **image_list(const char *image_dir);
+
+/* "seed", ... by enum peer_role, NULL-terminated. */
+extern const char *const image_role_words[];
+
+struct reader;
+struct node;
+/* Are the variables in @text, which stands at @node, known ones?  ERR_USAGE if not. */
+int image_check_text(struct reader *r, const struct node *node, const char *text);
+
 struct image_vars {
 	const char *ip, *name, *data, *log, *tmp, *share, *payload, *torrent, *infohash;
 	const char *tracker_ip, *announce;
