@@ -55,12 +55,12 @@ struct wire_dir_stats {
 	uint64_t loss_drops;            /* as configured: loss */
 	uint64_t fault_drops;           /* our fault: no buffer, or the TUN refused */
 	uint64_t queue_peak_bytes;
-	int64_t queue_peak_ns;          /* longest sojourn in the queue, virtual */
+	int64_t queue_peak_ns;          /* longest sojourn, until sent whole; virtual */
 };
 
 struct wire_link_stats {
 	struct wire_dir_stats dir[2];   /* WIRE_UP, WIRE_DOWN */
-	uint64_t unknown_dst_drops;     /* sent to an address that is no peer */
+	uint64_t unknown_dst_drops;     /* sent to an address that is no peer, or no more */
 	uint64_t spoofed_drops;         /* sent from an address not its own */
 	uint64_t malformed_drops;       /* not an IPv4 packet of a sane length */
 	int64_t late_max_vns, late_sum_vns;  /* of packets delivered to this peer */
@@ -94,6 +94,12 @@ int wire_set_link(struct wire *wire, uint32_t id, const struct wire_link *link, 
 /* One-way delay added between two groups, both ways. */
 int wire_set_delay(struct wire *wire, uint32_t group_a, uint32_t group_b,
 		   int64_t delay_ns, struct err *err);
+/*
+ * Say that the clock page has changed (rate, pause), so that pending deadlines are met
+ * at the new wall instants.  Needs no reply; without it lento-wire notices within 20 ms
+ * wall.
+ */
+void wire_clock_changed(struct wire *wire);
 /* A round trip through its event loop: it is alive.  Waits at most @timeout_wms. */
 int wire_ping(struct wire *wire, int timeout_wms, struct err *err);
 

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wire/fabric.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/evq.h"
+#include "wire/linkq.h"
+
+#define BUFFER_BYTES_DEFAULT (UINT64_C(256) << 20)
+#define DELAY_NS_MAX (INT64_C(3600) * NS_PER_S)
+#define NO_LINK UINT32_MAX
+
+/* A queue without a limit gets this share of all buffers, so that one link cannot
+ * take them all; a drop there is a fault drop, as nobody asked for it. */
+#define UNLIMITED_SHARE 8
+
+enum link_state { LINK_NONE, LINK_UP, LINK_GONE };
+
+struct link {
+	enum link_state state;
+	uint32_t ip, group;
+	struct linkq dir[2];          /* WIRE_UP, WIRE_DOWN */
+	bool limited[2];              /* the queue has a limit of the user's */
+};
+
+/* One slot of the address table; open addressing, at most half full. */
+struct slot {
+	uint32_t ip, link;
+};
+
+/*
+ * Events: object 2 * id + direction is a line whose packet has been sent; from
+ * first_packet on, a packet that has arrived after a delay.  What it has arrived
+ * at follows from `landed`.
+ */
+struct fabric {
+	struct fabric_config cfg;
+	struct wire_totals *totals;
+	struct link *links;
+	int64_t *delays;              /* [max_groups * a + b] */
+	struct slot *slots;
+	uint32_t slot_mask;
+	struct pool pool;
+	struct evq events;
+	uint32_t first_packet;
+	uint8_t *landed;              /* by packet: the direction it has passed last */
+};
+
+int fabric_create(const struct fabric_config *cfg, struct fabric **fabric, struct err *err)
+{
+	struct fabric *f = calloc(1, sizeof(*f));
+	uint32_t slots = 2;
+
+	if (!f) {
+		return err_errno(err, ERR_FAILED, "link emulator");
+	}
+	f->cfg = *cfg;
+	f->totals = &cfg->stats->header->totals;
+	if (cfg->max_links < 1 || cfg->max_links > 1u << 20 || cfg->max_groups > 1u << 14) {
+		err_set(err, ERR_USAGE, "%u links in %u groups: at most 2^20 in 2^14",
+			cfg->max_links, cfg->max_groups);
+		goto fail;
+	}
+	while (slots < 2 * cfg->max_links) {
+		slots *= 2;
+	}
+	f->slot_mask = slots - 1;
+	f->first_packet = 2 * cfg->max_links;
+	f->links = calloc(cfg->max_links, sizeof(*f->links));
+	f->delays = calloc((size_t)cfg->max_groups * cfg->max_groups + 1, sizeof(*f->delays));
+	f->slots = malloc(slots * sizeof(*f->slots));
+	if (!f->links || !f->delays || !f->slots) {
+		err_errno(err, ERR_FAILED, "link emulator for %u links", cfg->max_links);
+		goto fail;
+	}
+	for (uint32_t i = 0; i < slots; i++) {
+		f->slots[i].link = NO_LINK;
+	}
+	if (pool_init(&f->pool, cfg->buffer_bytes ? cfg->buffer_bytes : BUFFER_BYTES_DEFAULT,
+		      err)) {
+		goto fail;
+	}
+	f->landed = calloc(f->pool.count, sizeof(*f->landed));
+	if (!f->landed) {
+		err_errno(err, ERR_FAILED, "link emulator for %u packets", f->pool.count);
+		goto fail;
+	}
+	if (evq_init(&f->events, f->first_packet, f->pool.count, err)) {
+		goto fail;
+	}
+	*fabric = f;
+	return 0;
+fail:
+	fabric_destroy(f);
+	return -1;
+}
+
+void fabric_destroy(struct fabric *f)
+{
+	if (!f) {
+		return;
+	}
+	evq_fini(&f->events);
+	pool_fini(&f->pool);
+	free(f->landed);
+	free(f->slots);
+	free(f->delays);
+	free(f->links);
+	free(f);
+}
+
+/* The slot of @ip, or the free one where it would go. */
+static struct slot *find_slot(const struct fabric *f, uint32_t ip)
+{
+	uint32_t i = (uint32_t)((ip * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+
+	for (;; i++) {
+		struct slot *slot = &f->slots[i & f->slot_mask];
+
+		if (slot->link == NO_LINK || slot->ip == ip) {
+			return slot;
+		}
+	}
+}
+
+static int check_dir(uint32_t id, const char *dir, uint64_t bps, int64_t delay_ns, double loss,
+		     struct err *err)
+{
+	if (bps > LINKQ_RATE_MAX) {
+		return err_set(err, ERR_USAGE, "link %u, %s: %llu bit/s is more than 1 Tbit/s", id,
+			       dir, (unsigned long long)bps);
+	}
+	if (delay_ns < 0 || delay_ns > DELAY_NS_MAX) {
+		return err_set(err, ERR_USAGE, "link %u, %s: a delay of %lld ns is not within 0..1h",
+			       id, dir, (long long)delay_ns);
+	}
+	if (!(loss >= 0 && loss <= 1)) {
+		return err_set(err, ERR_USAGE, "link %u, %s: a loss of %g is not within 0..1", id,
+			       dir, loss);
+	}
+	return 0;
+}
+
+static int check_link(const struct fabric *f, uint32_t id, const struct wire_link *link,
+		      struct err *err)
+{
+	if (id >= f->cfg.max_links) {
+		return err_set(err, ERR_USAGE, "link %u: ids go up to %u", id,
+			       f->cfg.max_links - 1);
+	}
+	if (link->group >= f->cfg.max_groups) {
+		return err_set(err, ERR_USAGE, "link %u: group %u of %u", id, link->group,
+			       f->cfg.max_groups);
+	}
+	if (check_dir(id, "up", link->up_bps, link->up_delay_ns, link->up_loss, err)) {
+		return -1;
+	}
+	return check_dir(id, "down", link->down_bps, link->down_delay_ns, link->down_loss, err);
+}
+
+static void configs_of(struct fabric *f, struct link *l, const struct wire_link *link,
+		       struct linkq_config cfg[2])
+{
+	cfg[WIRE_UP] = (struct linkq_config){
+		.rate_bps = link->up_bps,
+		.limit_bytes = link->up_queue_bytes,
+		.limit_packets = link->up_queue_packets,
+		.delay_ns = link->up_delay_ns,
+		.loss = link->up_loss,
+	};
+	cfg[WIRE_DOWN] = (struct linkq_config){
+		.rate_bps = link->down_bps,
+		.limit_bytes = link->down_queue_bytes,
+		.limit_packets = link->down_queue_packets,
+		.delay_ns = link->down_delay_ns,
+		.loss = link->down_loss,
+	};
+	for (int d = 0; d < 2; d++) {
+		l->limited[d] = cfg[d].limit_bytes || cfg[d].limit_packets;
+		if (!l->limited[d]) {
+			cfg[d].limit_packets = f->pool.count / UNLIMITED_SHARE + 1;
+		}
+	}
+}
+
+/* Keep the event of a line in step with its queue. */
+static void arm(struct fabric *f, uint32_t id, int dir)
+{
+	virt_t when;
+
+	if (linkq_next(&f->links[id].dir[dir], &when)) {
+		evq_put(&f->events, 2 * id + (uint32_t)dir, when);
+	}
+}
+
+int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
+		    struct err *err)
+{
+	static const char *const stream[2] = {"loss-up", "loss-down"};
+	struct linkq_config cfg[2];
+	struct slot *slot;
+	struct link *l;
+
+	if (check_link(f, id, link, err)) {
+		return -1;
+	}
+	l = &f->links[id];
+	slot = find_slot(f, link->ip);
+	if (l->state == LINK_UP || (slot->link != NO_LINK && slot->link != id) ||
+	    (l->state == LINK_GONE && l->ip != link->ip)) {
+		return err_set(err, ERR_FAILED, "link %u or its address is in use", id);
+	}
+	slot->ip = link->ip;
+	slot->link = id;
+	l->ip = link->ip;
+	l->group = link->group;
+	configs_of(f, l, link, cfg);
+	for (int d = 0; d < 2; d++) {
+		if (l->state == LINK_GONE) {
+			linkq_set(&l->dir[d], now, &cfg[d]);
+			arm(f, id, d);
+		} else {
+			struct rng rng;
+
+			rng_stream(&rng, f->cfg.seed, stream[d], id);
+			linkq_init(&l->dir[d], &cfg[d], &rng, &f->cfg.stats->links[id].dir[d]);
+		}
+	}
+	l->state = LINK_UP;
+	return 0;
+}
+
+int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
+		    struct err *err)
+{
+	struct linkq_config cfg[2];
+	struct link *l;
+
+	if (check_link(f, id, link, err)) {
+		return -1;
+	}
+	l = &f->links[id];
+	if (l->state == LINK_NONE) {
+		return err_set(err, ERR_FAILED, "link %u: there is no such link", id);
+	}
+	configs_of(f, l, link, cfg);
+	for (int d = 0; d < 2; d++) {
+		linkq_set(&l->dir[d], now, &cfg[d]);
+		arm(f, id, d);
+	}
+	return 0;
+}
+
+int fabric_set_delay(struct fabric *f, uint32_t group_a, uint32_t group_b, int64_t delay_ns,
+		     struct err *err)
+{
+	uint32_t n = f->cfg.max_groups;
+
+	if (group_a >= n || group_b >= n) {
+		return err_set(err, ERR_USAGE, "delay between groups %u and %u of %u", group_a,
+			       group_b, n);
+	}
+	if (delay_ns < 0 || delay_ns > DELAY_NS_MAX) {
+		return err_set(err, ERR_USAGE,
+			       "groups %u and %u: a delay of %lld ns is not within 0..1h", group_a,
+			       group_b, (long long)delay_ns);
+	}
+	f->delays[(size_t)n * group_a + group_b] = delay_ns;
+	f->delays[(size_t)n * group_b + group_a] = delay_ns;
+	return 0;
+}
+
+void fabric_link_gone(struct fabric *f, uint32_t id)
+{
+	if (id < f->cfg.max_links && f->links[id].state == LINK_UP) {
+		f->links[id].state = LINK_GONE;
+	}
+}
+
+/* --- packets ------------------------------------------------------------- */
+
+static void drop(struct fabric *f, struct packet *pkt)
+{
+	stat_set(&f->totals->held_packets, f->totals->held_packets - 1);
+	stat_set(&f->totals->held_bytes, f->totals->held_bytes - pkt->len);
+	pool_put(&f->pool, pkt);
+}
+
+static void drop_unknown(struct fabric *f, struct packet *pkt)
+{
+	stat_add(&f->cfg.stats->links[pkt->src].unknown_dst_drops, 1);
+	stat_add(&f->totals->unknown_dst_drops, 1);
+	drop(f, pkt);
+}
+
+static void deliver(struct fabric *f, struct packet *pkt, virt_t due)
+{
+	struct wire_dir_stats *down = &f->cfg.stats->links[pkt->dst].dir[WIRE_DOWN];
+	struct stats_pair *pair;
+
+	switch (f->cfg.deliver(f->cfg.ctx, pkt, due)) {
+	case FABRIC_GONE:
+		drop_unknown(f, pkt);
+		return;
+	case FABRIC_REFUSED:
+		stat_add(&down->fault_drops, 1);
+		break;
+	case FABRIC_DELIVERED:
+		pair = &f->cfg.stats->pairs[(size_t)pkt->src * f->cfg.max_links + pkt->dst];
+		stat_add(&pair->bytes, pkt->len);
+		stat_add(&pair->packets, 1);
+		stat_add(&down->bytes, pkt->len);
+		stat_add(&down->packets, 1);
+		stat_add(&f->totals->bytes, pkt->len);
+		stat_add(&f->totals->packets, 1);
+		break;
+	}
+	drop(f, pkt);
+}
+
+/* @pkt arrives at the queue of a line at @now. */
+static void enter(struct fabric *f, struct packet *pkt, uint32_t id, int dir, virt_t now)
+{
+	struct link *l = &f->links[id];
+	struct linkq *q = &l->dir[dir];
+	bool idle = !q->head;
+
+	if (!linkq_feed(q, now, pkt)) {
+		stat_add(l->limited[dir] ? &q->stats->queue_drops : &q->stats->fault_drops, 1);
+		drop(f, pkt);
+	} else if (idle) {
+		arm(f, id, dir);
+	}
+}
+
+/* @pkt has come to the end of the delay after line @dir. */
+static void land(struct fabric *f, struct packet *pkt, int dir, virt_t at)
+{
+	if (dir == WIRE_UP) {
+		enter(f, pkt, pkt->dst, WIRE_DOWN, at);
+	} else {
+		deliver(f, pkt, at);
+	}
+}
+
+/* The line of link @id has sent its packet at @at: on to the delay, and the next one. */
+static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
+{
+	struct link *l = &f->links[id];
+	bool lost = false;
+	struct packet *pkt = linkq_take(&l->dir[dir], &lost);
+	int64_t delay_ns = l->dir[dir].cfg.delay_ns;
+	size_t index;
+
+	arm(f, id, dir);
+	if (lost) {
+		drop(f, pkt);
+		return;
+	}
+	if (dir == WIRE_UP) {
+		struct wire_dir_stats *up = l->dir[dir].stats;
+
+		stat_add(&up->packets, 1);
+		stat_add(&up->bytes, pkt->len);
+		delay_ns += f->delays[(size_t)f->cfg.max_groups * l->group +
+				      f->links[pkt->dst].group];
+	}
+	if (delay_ns == 0) {
+		land(f, pkt, dir, at);
+		return;
+	}
+	index = (size_t)(pkt - f->pool.packets);
+	f->landed[index] = (uint8_t)dir;
+	evq_put(&f->events, f->first_packet + (uint32_t)index, (virt_t){at.ns + delay_ns});
+}
+
+struct packet *fabric_buffer(struct fabric *f)
+{
+	return pool_get(&f->pool);
+}
+
+void fabric_unbuffer(struct fabric *f, struct packet *pkt)
+{
+	pool_put(&f->pool, pkt);
+}
+
+void fabric_no_buffer(struct fabric *f, uint32_t id)
+{
+	stat_add(&f->cfg.stats->links[id].dir[WIRE_UP].fault_drops, 1);
+}
+
+void fabric_feed(struct fabric *f, virt_t now, uint32_t id, struct packet *pkt, uint32_t len)
+{
+	struct wire_link_stats *stats = &f->cfg.stats->links[id];
+	const struct slot *slot;
+	uint32_t src, dst;
+
+	if (!ipv4_parse(pkt->data, len, &src, &dst)) {
+		stat_add(&stats->malformed_drops, 1);
+		pool_put(&f->pool, pkt);
+		return;
+	}
+	if (src != f->links[id].ip) {
+		stat_add(&stats->spoofed_drops, 1);
+		pool_put(&f->pool, pkt);
+		return;
+	}
+	slot = find_slot(f, dst);
+	pkt->len = len;
+	pkt->src = id;
+	pkt->dst = slot->link;
+	stat_add(&f->totals->held_packets, 1);
+	stat_add(&f->totals->held_bytes, len);
+	stat_max(&f->totals->held_peak_bytes, f->totals->held_bytes);
+	if (slot->link == NO_LINK) {
+		drop_unknown(f, pkt);
+	} else {
+		enter(f, pkt, id, WIRE_UP, now);
+	}
+}
+
+bool fabric_next(const struct fabric *f, virt_t *when)
+{
+	return evq_first(&f->events, when);
+}
+
+void fabric_run(struct fabric *f, virt_t now)
+{
+	virt_t at;
+
+	while (evq_first(&f->events, &at) && at.ns <= now.ns) {
+		uint32_t object = evq_take(&f->events, &at);
+
+		if (object < f->first_packet) {
+			leave(f, object / 2, (int)(object % 2), at);
+		} else {
+			object -= f->first_packet;
+			land(f, &f->pool.packets[object], f->landed[object], at);
+		}
+	}
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fabric - the emulated network: links, addresses, delays between groups, and every
+ * packet on its way.  Pure: no descriptor and no clock; instants come in as
+ * arguments, packets that have arrived go out through a call-back.
+ *
+ * The way of a packet, and where it may end:
+ *
+ *	fabric_feed        source address is the link's own?  destination known?
+ *	up queue and line  full: queue drop
+ *	                   up loss
+ *	in flight          up delay + delay between the two groups
+ *	down queue, line   full: queue drop
+ *	                   down loss
+ *	in flight          down delay
+ *	deliver()          refused: fault drop; peer gone: unknown destination
+ *
+ * Each stage is entered at the exact instant at which the one before was left,
+ * however late the emulator itself is: fabric_run() works through the pending events in
+ * the order of their instants, never by the instant at which it is called.
+ */
+#ifndef LENTO_FABRIC_H
+#define LENTO_FABRIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "timedil/vtime.h"
+#include "wire/packet.h"
+#include "wire/linkstats.h"
+#include "wire/wire.h"
+
+struct fabric;
+
+enum fabric_fate {
+	FABRIC_DELIVERED,
+	FABRIC_REFUSED,  /* the device would not take it: our fault */
+	FABRIC_GONE,     /* there is no peer any more */
+};
+
+/* Hand @pkt to the peer at link pkt->dst; it was due at @due.  The packet stays the fabric's. */
+typedef enum fabric_fate (*fabric_deliver_fn)(void *ctx, const struct packet *pkt, virt_t due);
+
+struct fabric_config {
+	uint32_t max_links, max_groups;
+	uint64_t seed;
+	uint64_t buffer_bytes;
+	struct stats *stats;      /* max_links wide; outlives the fabric */
+	fabric_deliver_fn deliver;
+	void *ctx;
+};
+
+int fabric_create(const struct fabric_config *cfg, struct fabric **fabric, struct err *err);
+void fabric_destroy(struct fabric *f);
+
+/*
+ * Add link @id.  An id whose peer has gone (fabric_link_gone) may be added anew, then
+ * with the same address.
+ */
+int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
+		    struct err *err);
+/* Replace parameters at @now; address and group stay.  Packets that are past a
+ * stage keep what they got there. */
+int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
+		    struct err *err);
+int fabric_set_delay(struct fabric *f, uint32_t group_a, uint32_t group_b, int64_t delay_ns,
+		     struct err *err);
+/* The peer is no more: what still reaches it is dropped by deliver(). */
+void fabric_link_gone(struct fabric *f, uint32_t id);
+
+/* A buffer of PACKET_BYTES to read a packet into; NULL when all are in use. */
+struct packet *fabric_buffer(struct fabric *f);
+/* Give an unused one back. */
+void fabric_unbuffer(struct fabric *f, struct packet *pkt);
+/* The peer at link @id has sent a packet that no buffer was left for. */
+void fabric_no_buffer(struct fabric *f, uint32_t id);
+
+/*
+ * Take over @pkt, of @len bytes, sent by the peer at link @id at @now.  All events up
+ * to @now have been run.
+ */
+void fabric_feed(struct fabric *f, virt_t now, uint32_t id, struct packet *pkt, uint32_t len);
+
+/* The instant of the next event; false when nothing is on its way. */
+bool fabric_next(const struct fabric *f, virt_t *when);
+/* Do all that is due up to and including @now. */
+void fabric_run(struct fabric *f, virt_t now);
+
+#endif

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wire/linkq.h"
+
+#include <stddef.h>
+
+#include "wire/linkstats.h"
+
+/* Put the head on the line at @start: it ends rem/rate + its own time after that. */
+static void line_start(struct linkq *q, virt_t start)
+{
+	uint64_t rate = q->cfg.rate_bps, work;
+
+	if (start.ns > q->line_free.ns) {
+		q->line_rem = 0;
+	} else {
+		start = q->line_free;
+	}
+	if (rate == 0) {
+		q->line_free = start;
+		q->line_rem = 0;
+		return;
+	}
+	/* At most 2^16 * 8 * 1e9 + LINKQ_RATE_MAX: far from 2^64. */
+	work = (uint64_t)q->head->len * 8 * (uint64_t)NS_PER_S + q->line_rem;
+	q->line_free.ns = start.ns + (int64_t)(work / rate);
+	q->line_rem = work % rate;
+}
+
+void linkq_init(struct linkq *q, const struct linkq_config *cfg, const struct rng *rng,
+		struct wire_dir_stats *stats)
+{
+	*q = (struct linkq){
+		.cfg = *cfg,
+		.line_free = {INT64_MIN},
+		.rng = *rng,
+		.stats = stats,
+	};
+}
+
+void linkq_set(struct linkq *q, virt_t now, const struct linkq_config *cfg)
+{
+	uint64_t old = q->cfg.rate_bps, rate = cfg->rate_bps;
+
+	q->cfg = *cfg;
+	if (!q->head || rate == old) {
+		if (rate != old) {
+			/* The remainder was in units of the old rate; the line is idle. */
+			q->line_rem = 0;
+		}
+		return;
+	}
+	if (rate == 0 || q->line_free.ns <= now.ns) {
+		q->line_rem = 0;
+		if (q->line_free.ns > now.ns) {
+			q->line_free = now;
+		}
+		return;
+	}
+	/* old != 0: an unlimited line keeps no packet beyond now. */
+	uint64_t left = (uint64_t)(q->line_free.ns - now.ns) * old + q->line_rem;
+
+	q->line_free.ns = now.ns + (int64_t)(left / rate);
+	q->line_rem = left % rate;
+}
+
+static bool is_full(const struct linkq *q, uint32_t len)
+{
+	if (!q->head) {
+		return false;
+	}
+	if (q->cfg.limit_bytes && q->bytes + len > q->cfg.limit_bytes) {
+		return true;
+	}
+	return q->cfg.limit_packets && q->packets >= q->cfg.limit_packets;
+}
+
+bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt)
+{
+	if (is_full(q, pkt->len)) {
+		return false;
+	}
+	pkt->next = NULL;
+	pkt->since = now;
+	q->bytes += pkt->len;
+	q->packets++;
+	stat_max(&q->stats->queue_peak_bytes, q->bytes);
+	if (q->head) {
+		q->tail->next = pkt;
+		q->tail = pkt;
+		return true;
+	}
+	q->head = q->tail = pkt;
+	line_start(q, now);
+	return true;
+}
+
+bool linkq_next(const struct linkq *q, virt_t *when)
+{
+	if (!q->head) {
+		return false;
+	}
+	*when = q->line_free;
+	return true;
+}
+
+struct packet *linkq_take(struct linkq *q, bool *lost)
+{
+	struct packet *pkt = q->head;
+
+	if (!pkt) {
+		return NULL;
+	}
+	q->head = pkt->next;
+	pkt->next = NULL;
+	q->bytes -= pkt->len;
+	q->packets--;
+	stat_max_ns(&q->stats->queue_peak_ns, q->line_free.ns - pkt->since.ns);
+	*lost = q->cfg.loss > 0 && rng_unit(&q->rng) < q->cfg.loss;
+	if (*lost) {
+		stat_add(&q->stats->loss_drops, 1);
+	}
+	if (q->head) {
+		line_start(q, q->line_free);
+	}
+	return pkt;
+}

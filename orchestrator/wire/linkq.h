@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * linkq - one direction of an access link: a drop-tail queue in front of a line
+ * that sends at a fixed rate and loses some packets.  Pure: instants come in as
+ * arguments, packets go out to the caller; tests run it on invented time.
+ *
+ * Theory.  The line sends one packet at a time; a packet of b bits takes b/rate.
+ * That is rarely a whole number of nanoseconds, so the end of a transmission is
+ * kept as an instant in ns plus a remainder in units of 1/rate ns, and a packet that
+ * follows without a gap starts at exactly that point: rounding never adds up, and n
+ * packets back to back take floor(sum of bits / rate).  A change of rate finds
+ * the work left of the packet on the line, in units of 1e-9 bit, and goes on with it
+ * at the new rate.
+ *
+ * The limit counts all packets from feed to the end of their transmission, the one
+ * on the line whole.  So a limit of rate * t makes the longest sojourn t.  An empty
+ * queue takes any packet, else a limit below one packet would close the link.
+ *
+ * Packets leave through linkq_take() at the instants that linkq_next() names.  The
+ * caller takes them in the order of time over all its queues, and before it
+ * feeds a packet of a later instant; it may do so late, the instants stay exact.
+ */
+#ifndef LENTO_LINKQ_H
+#define LENTO_LINKQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rng.h"
+#include "timedil/vtime.h"
+#include "wire/packet.h"
+#include "wire/wire.h"
+
+struct linkq_config {
+	uint64_t rate_bps;      /* 0 = unlimited: no transmission time */
+	uint64_t limit_bytes;   /* 0 = not limited in bytes */
+	uint32_t limit_packets; /* 0 = not limited in packets */
+	int64_t delay_ns;       /* one-way, after transmission; the caller applies it */
+	double loss;            /* probability, 0..1 */
+};
+
+#define LINKQ_RATE_MAX UINT64_C(1000000000000)
+
+struct linkq {
+	struct linkq_config cfg;
+	struct packet *head, *tail; /* head is on the line */
+	uint64_t bytes;
+	uint32_t packets;
+	virt_t line_free;       /* end of the head's (or last) transmission */
+	uint64_t line_rem;      /* plus this many 1/rate ns */
+	struct rng rng;
+	struct wire_dir_stats *stats; /* losses and peaks are counted here */
+};
+
+/* @stats outlives the queue.  @rng is copied. */
+void linkq_init(struct linkq *q, const struct linkq_config *cfg, const struct rng *rng,
+		struct wire_dir_stats *stats);
+
+/* Change the parameters at @now; what is queued stays queued. */
+void linkq_set(struct linkq *q, virt_t now, const struct linkq_config *cfg);
+
+/* Take over @pkt at @now.  False when the queue is full: the packet stays the caller's,
+ * who knows what kind of drop it is. */
+bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt);
+
+/* The instant when the next packet has left the line; false when there is none. */
+bool linkq_next(const struct linkq *q, virt_t *when);
+
+/*
+ * Take the next packet off, as of its instant.  *lost says that it fell to the link's
+ * loss (counted).  The packet is the caller's; NULL when there is none.
+ */
+struct packet *linkq_take(struct linkq *q, bool *lost);
+
+#endif

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wire/wirectl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clean.h"
+#include "wire/proto.h"
+#include "wire/wireloop.h"
+
+_Static_assert(sizeof(((struct proto_reply *)0)->text) == sizeof(((struct err *)0)->msg),
+	       "a reply carries any error message whole");
+
+/* So that a caller who asks without end does not stop the packets. */
+#define REQUESTS_PER_TURN 32
+
+static void reply(int control, uint32_t number, const struct err *err)
+{
+	struct proto_reply rep = {
+		.version = PROTO_VERSION,
+		.number = number,
+		.error = (uint32_t)err->kind,
+	};
+
+	if (err->kind) {
+		memcpy(rep.text, err->msg, sizeof(rep.text));
+	}
+	/* Fails only if lento reads no replies or is gone: its loss either way. */
+	(void)!send(control, &rep, sizeof(rep), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void wirectl_refuse(int control, const struct err *err)
+{
+	reply(control, 0, err);
+}
+
+static int add_link(struct wireloop *l, const struct proto_request *req, int *fd, struct err *err)
+{
+	if (*fd < 0) {
+		return err_set(err, ERR_USAGE, "link %u: no TUN descriptor came along", req->id);
+	}
+	if (fabric_add_link(wireloop_fabric(l), wireloop_now(l), req->id, &req->link, err)) {
+		return -1;
+	}
+	if (wireloop_add_port(l, req->id, take_fd(fd), err)) {
+		fabric_link_gone(wireloop_fabric(l), req->id);
+		return -1;
+	}
+	return 0;
+}
+
+static int serve(struct wireloop *l, const struct proto_request *req, int *fd, struct err *err)
+{
+	switch (req->kind) {
+	case PROTO_PING:
+		return 0;
+	case PROTO_ADD_LINK:
+		return add_link(l, req, fd, err);
+	case PROTO_SET_LINK:
+		return fabric_set_link(wireloop_fabric(l), wireloop_now(l), req->id, &req->link,
+				       err);
+	case PROTO_SET_DELAY:
+		return fabric_set_delay(wireloop_fabric(l), req->delay.group_a,
+					req->delay.group_b, req->delay.delay_ns, err);
+	case PROTO_CLOCK_CHANGED:
+		wireloop_load_clock(l);
+		return 0;
+	default:
+		return err_set(err, ERR_USAGE, "request of unknown kind %u", req->kind);
+	}
+}
+
+/* One message; its descriptor, if any, to *fd.  As recvmsg(). */
+static ssize_t receive(int control, struct proto_request *req, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ancillary;
+	struct iovec iov = {req, sizeof(*req)};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ancillary.buf,
+		.msg_controllen = sizeof(ancillary.buf),
+	};
+	ssize_t n = recvmsg(control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
+	    cmsg->cmsg_len == CMSG_LEN(sizeof(int))) {
+		memcpy(fd, CMSG_DATA(cmsg), sizeof(int));
+	}
+	return n;
+}
+
+bool wirectl_serve(struct wireloop *l, int control)
+{
+	for (int i = 0; i < REQUESTS_PER_TURN; i++) {
+		struct proto_request req;
+		struct err err = {0};
+		CLEAN_CLOSE int fd = -1;
+		ssize_t n = receive(control, &req, &fd);
+
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n < 0) {
+			return errno == EAGAIN;
+		}
+		if (n == 0) {
+			return false;
+		}
+		if (n != (ssize_t)sizeof(req) || req.version != PROTO_VERSION) {
+			err_set(&err, ERR_FAILED, "request of another protocol version");
+			reply(control, 0, &err);
+			continue;
+		}
+		serve(l, &req, &fd, &err);
+		if (req.kind != PROTO_CLOCK_CHANGED) {
+			reply(control, req.number, &err);
+		}
+	}
+	return true;
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The queue and line of a link, on invented time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "wire/linkq.h"
+
+#define PACKETS 512
+
+static struct packet packets[PACKETS];
+static struct wire_dir_stats stats;
+
+static void start(struct linkq *q, struct linkq_config cfg)
+{
+	struct rng rng;
+
+	memset(&stats, 0, sizeof(stats));
+	rng_stream(&rng, 1, "loss-up", 0);
+	linkq_init(q, &cfg, &rng, &stats);
+}
+
+static struct packet *packet(unsigned i, uint32_t len)
+{
+	packets[i] = (struct packet){.len = len};
+	return &packets[i];
+}
+
+static int64_t next_ns(const struct linkq *q)
+{
+	virt_t when = {-1};
+
+	assert_true(linkq_next(q, &when));
+	return when.ns;
+}
+
+static virt_t at(int64_t ns)
+{
+	return (virt_t){ns};
+}
+
+static struct packet *take(struct linkq *q)
+{
+	bool lost;
+	struct packet *pkt = linkq_take(q, &lost);
+
+	assert_non_null(pkt);
+	assert_false(lost);
+	return pkt;
+}
+
+static void departs_after_its_transmission_time(void **state)
+{
+	struct linkq q;
+	virt_t when;
+
+	(void)state;
+	start(&q, (struct linkq_config){.rate_bps = 128000});
+	assert_false(linkq_next(&q, &when));
+	assert_true(linkq_feed(&q, at(1000), packet(0, 1500)));
+	assert_int_equal(next_ns(&q), 1000 + 93750000);
+	/* The second waits for the first, the third comes to an idle line. */
+	assert_true(linkq_feed(&q, at(5000), packet(1, 40)));
+	assert_ptr_equal(take(&q), &packets[0]);
+	assert_int_equal(next_ns(&q), 1000 + 93750000 + 2500000);
+	assert_ptr_equal(take(&q), &packets[1]);
+	assert_false(linkq_next(&q, &when));
+	assert_true(linkq_feed(&q, at(NS_PER_S), packet(2, 40)));
+	assert_int_equal(next_ns(&q), NS_PER_S + 2500000);
+	assert_ptr_equal(take(&q), &packets[2]);
+	assert_int_equal(stats.queue_peak_ns, 93750000 + 2500000 - 4000);
+	assert_int_equal(stats.queue_peak_bytes, 1540);
+}
+
+static void unlimited_rate_takes_no_time(void **state)
+{
+	struct linkq q;
+
+	(void)state;
+	start(&q, (struct linkq_config){0});
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(linkq_feed(&q, at(7), packet(i, 1500)));
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(next_ns(&q), 7);
+		assert_ptr_equal(take(&q), &packets[i]);
+	}
+}
+
+/* A rate that divides nothing: after a million packets the end is where the sum of
+ * their bits puts it, to the nanosecond. */
+static void rounding_does_not_add_up(void **state)
+{
+	static const uint64_t rates[] = {3, 7919, 1234567, 99999989, 7777777777, 999999999989};
+
+	(void)state;
+	for (size_t r = 0; r < sizeof(rates) / sizeof(rates[0]); r++) {
+		struct linkq q;
+		unsigned __int128 bits = 0;
+		int64_t start_ns = 12345, last = 0;
+		struct rng rng;
+
+		rng_seed(&rng, r);
+		start(&q, (struct linkq_config){.rate_bps = rates[r]});
+		assert_true(linkq_feed(&q, at(start_ns), packet(0, 1000)));
+		bits = 8000;
+		for (unsigned i = 1; i < (rates[r] < 10 ? 1000 : 1000000); i++) {
+			unsigned __int128 sum_ns = bits * 1000000000 / rates[r];
+			uint32_t len = 20 + (uint32_t)rng_below(&rng, 1481);
+
+			last = next_ns(&q);
+			assert_true(last == start_ns + (int64_t)sum_ns);
+			/* Arrives while the other is still on the line, or just as it ends. */
+			assert_true(linkq_feed(&q, at(last - (int64_t)(i % 2)),
+					       packet(i % 2, len)));
+			assert_ptr_equal(take(&q), &packets[(i - 1) % 2]);
+			bits += (uint64_t)len * 8;
+		}
+	}
+}
+
+static void limit_in_bytes(void **state)
+{
+	struct linkq q;
+	unsigned n = 0;
+
+	(void)state;
+	start(&q, (struct linkq_config){.rate_bps = 128000, .limit_bytes = 12000});
+	while (linkq_feed(&q, at(0), packet(n, 1500))) {
+		n++;
+	}
+	assert_int_equal(n, 8);
+	assert_true(linkq_feed(&q, at(0), packet(10, 0)));
+	assert_int_equal(q.bytes, 12000);
+	for (unsigned i = 0; i < 8; i++) {
+		take(&q);
+	}
+	/* The bufferbloat of this DSL uplink: 12000 bytes at 128 kbit/s. */
+	assert_int_equal(stats.queue_peak_ns, 750 * NS_PER_MS);
+	assert_int_equal(stats.queue_peak_bytes, 12000);
+}
+
+static void limit_in_packets(void **state)
+{
+	struct linkq q;
+	unsigned n = 0;
+
+	(void)state;
+	start(&q, (struct linkq_config){.rate_bps = 128000, .limit_packets = 5});
+	while (linkq_feed(&q, at(0), packet(n, 40))) {
+		n++;
+	}
+	assert_int_equal(n, 5);
+	take(&q);
+	assert_true(linkq_feed(&q, at(0), packet(6, 1500)));
+	assert_false(linkq_feed(&q, at(0), packet(7, 40)));
+}
+
+static void limit_below_one_packet_leaves_the_link_open(void **state)
+{
+	struct linkq q;
+
+	(void)state;
+	start(&q, (struct linkq_config){.rate_bps = 128000, .limit_bytes = 100});
+	assert_true(linkq_feed(&q, at(0), packet(0, 1500)));
+	assert_false(linkq_feed(&q, at(0), packet(1, 40)));
+	take(&q);
+	assert_true(linkq_feed(&q, at(NS_PER_S), packet(1, 1500)));
+}
+
+static void rate_change_in_the_middle_of_a_packet(void **state)
+{
+	struct linkq q;
+	struct linkq_config cfg = {.rate_bps = 1000000};
+
+	(void)state;
+	start(&q, cfg);
+	/* 1250 bytes = 10000 bits = 10 ms; after 4 ms 6000 bits are left. */
+	assert_true(linkq_feed(&q, at(0), packet(0, 1250)));
+	assert_true(linkq_feed(&q, at(0), packet(1, 1250)));
+	cfg.rate_bps = 500000;
+	linkq_set(&q, at(4 * NS_PER_MS), &cfg);
+	assert_int_equal(next_ns(&q), 16 * NS_PER_MS);
+	/* And back again after 2 ms more, with 5000 bits left. */
+	cfg.rate_bps = 1000000;
+	linkq_set(&q, at(6 * NS_PER_MS), &cfg);
+	assert_int_equal(next_ns(&q), 11 * NS_PER_MS);
+	take(&q);
+	assert_int_equal(next_ns(&q), 21 * NS_PER_MS);
+	/* Unlimited: what waits leaves at once. */
+	cfg.rate_bps = 0;
+	linkq_set(&q, at(12 * NS_PER_MS), &cfg);
+	assert_int_equal(next_ns(&q), 12 * NS_PER_MS);
+	take(&q);
+	/* From unlimited to a rate, idle. */
+	cfg.rate_bps = 1000;
+	linkq_set(&q, at(13 * NS_PER_MS), &cfg);
+	assert_true(linkq_feed(&q, at(13 * NS_PER_MS), packet(2, 125)));
+	assert_int_equal(next_ns(&q), 13 * NS_PER_MS + NS_PER_S);
+}
+
+/* However often the rate changes: the bits sent are the integral of the rate. */
+static void rate_changes_lose_no_bits(void **state)
+{
+	struct linkq q;
+	struct rng rng;
+	struct linkq_config cfg = {.rate_bps = 1000000};
+	int64_t now = 0, sent_bits = 0;
+	double capacity = 0;
+
+	(void)state;
+	rng_seed(&rng, 5);
+	start(&q, cfg);
+	for (unsigned i = 0; i < 8; i++) {
+		assert_true(linkq_feed(&q, at(0), packet(i, 1500)));
+	}
+	for (unsigned step = 0; step < 200000; step++) {
+		int64_t then = now + (int64_t)rng_below(&rng, 2000000);
+		virt_t when;
+
+		while (linkq_next(&q, &when) && when.ns <= then) {
+			struct packet *pkt = take(&q);
+
+			sent_bits += pkt->len * 8;
+			assert_true(linkq_feed(&q, when, pkt));
+		}
+		capacity += (double)cfg.rate_bps * (double)(then - now) / 1e9;
+		now = then;
+		cfg.rate_bps = 1 + rng_below(&rng, 20000000);
+		linkq_set(&q, at(now), &cfg);
+	}
+	/* One packet may be on the line, and each change may cost a nanosecond. */
+	assert_true(fabs(capacity - (double)sent_bits) < 12000 + 200000 * 0.02);
+}
+
+static void late_service_keeps_the_instants(void **state)
+{
+	struct linkq q;
+
+	(void)state;
+	start(&q, (struct linkq_config){.rate_bps = 8000});
+	for (unsigned i = 0; i < 10; i++) {
+		assert_true(linkq_feed(&q, at(0), packet(i, 1)));
+	}
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(next_ns(&q), (i + 1) * NS_PER_MS);
+		take(&q);
+	}
+}
+
+static unsigned count_losses(struct linkq *q, unsigned n, unsigned *pairs)
+{
+	unsigned losses = 0;
+	bool before = false;
+
+	*pairs = 0;
+	for (unsigned i = 0; i < n; i++) {
+		bool lost;
+
+		assert_true(linkq_feed(q, at(i), packet(0, 100)));
+		linkq_take(q, &lost);
+		losses += lost;
+		*pairs += lost && before;
+		before = lost;
+	}
+	return losses;
+}
+
+/* Chi-square with one degree of freedom: 10.83 is passed by chance once in 1000. */
+static void assert_share(unsigned hits, unsigned n, double share)
+{
+	double d = hits - n * share;
+
+	assert_true(d * d / (n * share * (1 - share)) < 10.83);
+}
+
+static void loss_is_bernoulli(void **state)
+{
+	static const double shares[] = {0.001, 0.01, 0.3, 0.97};
+	const unsigned n = 300000;
+	unsigned pairs;
+	struct linkq q;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		unsigned losses;
+
+		start(&q, (struct linkq_config){.loss = shares[i]});
+		losses = count_losses(&q, n, &pairs);
+		assert_share(losses, n, shares[i]);
+		assert_int_equal(stats.loss_drops, losses);
+		/* Independent: two in a row as often as p^2 says. */
+		assert_share(pairs, n - 1, shares[i] * shares[i]);
+	}
+	start(&q, (struct linkq_config){.loss = 0});
+	assert_int_equal(count_losses(&q, 1000, &pairs), 0);
+	start(&q, (struct linkq_config){.loss = 1});
+	assert_int_equal(count_losses(&q, 1000, &pairs), 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(departs_after_its_transmission_time),
+		cmocka_unit_test(unlimited_rate_takes_no_time),
+		cmocka_unit_test(rounding_does_not_add_up),
+		cmocka_unit_test(limit_in_bytes),
+		cmocka_unit_test(limit_in_packets),
+		cmocka_unit_test(limit_below_one_packet_leaves_the_link_open),
+		cmocka_unit_test(rate_change_in_the_middle_of_a_packet),
+		cmocka_unit_test(rate_changes_lose_no_bits),
+		cmocka_unit_test(late_service_keeps_the_instants),
+		cmocka_unit_test(loss_is_bernoulli),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
