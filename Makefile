@@ -25,12 +25,11 @@ PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lm
 
 # Sources.  A directory's main.c is the main of a program of its own.
 LIB_DIRS := base topo wire rt store plan observe report
-LIB_SRCS := $(filter-out %/main.c,$(wildcard $(addprefix orchestrator/,$(addsuffix /*.c,$(LIB_DIRS)))))
-CORE_SRCS := $(wildcard orchestrator/*.c)
+LIB_SRCS := $(filter-out %/main.c,$(wildcard orchestrator/*.c \
+              $(addprefix orchestrator/,$(addsuffix /*.c,$(LIB_DIRS)))))
 VTIME_SRCS := timedil/vtime.c
 
 LIB_OBJS   := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
-CORE_OBJS  := $(CORE_SRCS:%.c=$(BUILD)/obj/%.o)
 VTIME_OBJS := $(VTIME_SRCS:%.c=$(BUILD)/obj/%.o)
 ARCHIVES   := $(BUILD)/liblento.a $(BUILD)/libvtime.a
 
@@ -101,8 +100,8 @@ $(BUILD)/libvtime.a: $(VTIME_OBJS)
 	@rm -f $@
 	$(AR) qcs $@ $^
 
-$(BUILD)/lento: $(CORE_OBJS) $(ARCHIVES)
-	$(CC) $(LDFLAGS) -o $@ $(CORE_OBJS) $(ARCHIVES) $(PKG_LIBS)
+$(BUILD)/lento: $(BUILD)/obj/orchestrator/main.o $(ARCHIVES)
+	$(CC) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(PKG_LIBS)
 
 $(BUILD)/lento-wire: $(BUILD)/obj/orchestrator/wire/main.o $(ARCHIVES)
 	$(CC) $(LDFLAGS) -o $@ $< $(ARCHIVES) -lm

@@ -105,6 +105,17 @@ static int run_phases(struct run *run, struct err *err)
 	return run_loop(run, err);
 }
 
+/* A run that never got to its peers has nothing to tell. */
+static void discard_results(const struct run *run)
+{
+	CLEAN_FREE char *latest = str_format("%s/latest", run->opt->results_root);
+
+	fs_remove_tree(run->results_dir, NULL);
+	if (access(latest, F_OK) != 0) {
+		unlink(latest);
+	}
+}
+
 static unsigned terminal_width(void)
 {
 	struct winsize ws;
@@ -136,6 +147,9 @@ int run_experiment(const struct experiment *exp, const struct run_options *opt,
 		*status = result_exit_status(&run.res);
 		result_print(&run.res, stdout, isatty(STDOUT_FILENO), terminal_width());
 		fflush(stdout);
+	}
+	if (!have_result && run.results_dir) {
+		discard_results(&run);
 	}
 	run_teardown(&run);
 	if (!have_result) {
