@@ -53,7 +53,7 @@ struct start_spec {
 	enum start_kind kind;
 	int64_t at_ns;       /* offset from the start of the run */
 	int64_t every_ns;
-	char *trace_path;    /* as written; NULL unless START_TRACE */
+	char *trace_path;    /* absolute; NULL unless START_TRACE */
 	int64_t *trace_ns;   /* `count` of the group offsets, ascending */
 };
 
@@ -117,7 +117,7 @@ struct stop_spec {
 struct payload_spec {
 	uint64_t size_bytes;  /* 0: the experiment has no payload */
 	uint64_t piece_bytes;
-	char *path;           /* a file of the user's; NULL: pseudo-random by seed */
+	char *path;           /* a file of the user's, absolute; NULL: pseudo-random by seed */
 	char *name;           /* file name that the peers see */
 };
 
@@ -157,7 +157,7 @@ int experiment_print(const struct experiment *exp, FILE *out);
 
 /* The group that peer @index belongs to. */
 const struct group_spec *experiment_group_of(const struct experiment *exp, uint32_t index);
-/* "leechers-7"; the caller frees it. */
+/* "leechers-7", counted from 1, as the addresses are; the caller frees it. */
 char *experiment_peer_name(const struct experiment *exp, uint32_t index);
 /* Host byte order. */
 uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index);
@@ -166,5 +166,8 @@ int64_t experiment_group_delay(const struct experiment *exp, uint32_t ga, uint32
 /* When each peer is to start (virtual offsets, by peer index); a pure function of
  * experiment and seed.  The caller frees the array of peer_count entries. */
 int64_t *experiment_start_times(const struct experiment *exp);
+/* The peers that event number @event takes, ascending; a pure function of experiment
+ * and seed.  The caller frees the array of *count (at least 1) peer indices. */
+uint32_t *experiment_event_peers(const struct experiment *exp, size_t event, uint32_t *count);
 
 #endif

@@ -5,20 +5,20 @@
 #include <stdio.h>
 
 #include "base/clean.h"
+#include "base/nearest.h"
 #include "topo/alloc.h"
 #include "topo/limits.h"
-#include "topo/nearest.h"
 
 #define MAX_FIELDS 32
 #define MAX_TEXTS 256
 
 /* "a, b, c" into @buf, cut with "..." where it does not fit. */
-static void join(const char *const *names, size_t count, char *buf, size_t len)
+static void join(const char *const *names, char *buf, size_t len)
 {
 	size_t n = 0;
 
-	buf[0] = '\0';
-	for (size_t i = 0; i < count; i++) {
+	snprintf(buf, len, "none");
+	for (size_t i = 0; names[i]; i++) {
 		if (n + strlen(names[i]) + sizeof(", ...") > len) {
 			snprintf(buf + n, len - n, ", ...");
 			return;
@@ -29,31 +29,30 @@ static void join(const char *const *names, size_t count, char *buf, size_t len)
 
 /* @word is what was found at @node, or NULL when that is no text. */
 static int fail_name(struct reader *r, const struct node *node, const char *word,
-		     const char *found, const char *allowed, const char *const *names,
-		     size_t count)
+		     const char *found, const char *allowed, const char *const *names)
 {
-	const char *near = word ? nearest_name(word, names, count) : NULL;
+	const char *near = word ? nearest_name(word, names) : NULL;
 	char shown[NODE_SHOW_BYTES], list[512];
 
-	join(names, count, list, sizeof(list));
+	join(names, list, sizeof(list));
 	return node_fail(r->tree, node, r->err, "%s %s; %s %s%s%s%s", found,
 			 word && *word ? text_show(word, shown) : node_show(node, shown), allowed,
-			 count ? list : "none", near ? " (did you mean \"" : "",
-			 near ? near : "", near ? "\"?)" : "");
+			 list, near ? " (did you mean \"" : "", near ? near : "",
+			 near ? "\"?)" : "");
 }
 
 int fail_unknown(struct reader *r, const struct node *node, const char *word, const char *what,
-		 const char *const *names, size_t count)
+		 const char *const *names)
 {
 	char found[96];
 
 	snprintf(found, sizeof(found), "unknown %s", what);
-	return fail_name(r, node, word, found, "there are", names, count);
+	return fail_name(r, node, word, found, "there are", names);
 }
 
 static int check_key(struct reader *r, const struct field_map *map, const struct node *key)
 {
-	const char *names[MAX_FIELDS];
+	const char *names[MAX_FIELDS + 1] = {NULL};
 	char allowed[96];
 	size_t n = 0;
 
@@ -68,7 +67,7 @@ static int check_key(struct reader *r, const struct field_map *map, const struct
 		}
 	}
 	snprintf(allowed, sizeof(allowed), "%s has the keys", map->what);
-	return fail_name(r, key, key->text, "unknown key", allowed, names, n);
+	return fail_name(r, key, key->text, "unknown key", allowed, names);
 }
 
 int read_fields(struct reader *r, const struct field_map *map, const struct node *node,
@@ -222,16 +221,14 @@ int read_share(struct reader *r, const struct node *node, double *share)
 
 int read_word(struct reader *r, const struct node *node, const char *const *words, int *index)
 {
-	size_t count = 0;
-
-	for (; words[count]; count++) {
-		if (node->kind == NODE_TEXT && strcmp(node->text, words[count]) == 0) {
-			*index = (int)count;
+	for (int i = 0; words[i]; i++) {
+		if (node->kind == NODE_TEXT && strcmp(node->text, words[i]) == 0) {
+			*index = i;
 			return 0;
 		}
 	}
 	return fail_name(r, node, node->kind == NODE_TEXT ? node->text : NULL, "this is",
-			 "allowed are", words, count);
+			 "allowed are", words);
 }
 
 int read_name(struct reader *r, const struct node *node, const char *what, const char **name)

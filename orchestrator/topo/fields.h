@@ -68,8 +68,9 @@ int read_name(struct reader *r, const struct node *node, const char *what, const
 int read_texts(struct reader *r, const struct node *node, const char *what, char ***texts);
 void texts_free(char **texts);
 
-/* "unknown WHAT "WORD"; there are a, b, c (did you mean "b"?)"; returns -1. */
+/* "unknown WHAT "WORD"; there are a, b, c (did you mean "b"?)"; @names is
+ * NULL-terminated; returns -1. */
 int fail_unknown(struct reader *r, const struct node *node, const char *word, const char *what,
-		 const char *const *names, size_t count);
+		 const char *const *names);
 
 #endif

@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "base/clean.h"
+#include "base/nearest.h"
 #include "topo/alloc.h"
 #include "topo/image.h"
-#include "topo/nearest.h"
 #include "topo/tree.h"
 
 #define NUMBER_BYTES 24
@@ -29,7 +29,7 @@ enum var {
 	VAR_DOWN, VAR_COUNT,
 };
 
-static const char *const var_names[VAR_COUNT] = {
+static const char *const var_names[VAR_COUNT + 1] = {
 	[VAR_IP] = "ip", [VAR_PORT] = "port", [VAR_NAME] = "name", [VAR_PEER] = "peer",
 	[VAR_DATA] = "data", [VAR_LOG] = "log", [VAR_TMP] = "tmp", [VAR_SHARE] = "share",
 	[VAR_PAYLOAD] = "payload", [VAR_TORRENT] = "torrent", [VAR_INFOHASH] = "infohash",
@@ -97,7 +97,7 @@ static int fail_var(const char *text, size_t len, struct err *err)
 	const char *near;
 
 	snprintf(word, sizeof(word), "%.*s", (int)len, text);
-	near = nearest_name(word, var_names, VAR_COUNT);
+	near = nearest_name(word, var_names);
 	return err_set(err, ERR_USAGE, "unknown variable %s in braces%s%s%s; \"{{\" stands for \"{\"",
 		       text_show(word, shown), near ? " (did you mean \"" : "", near ? near : "",
 		       near ? "\"?)" : "");

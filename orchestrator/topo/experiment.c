@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The root of an experiment file, and the questions that a loaded one answers.
+ */
+#include "topo/experiment.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "base/rng.h"
+#include "topo/alloc.h"
+#include "topo/image.h"
+#include "topo/limits.h"
+#include "topo/load.h"
+
+#define DEFAULT_LIMIT_NS INT64_C(7200000000000)
+
+/* --- the root ------------------------------------------------------------- */
+
+static int read_exp_name(struct reader *r, const struct node *node, void *object)
+{
+	const char *name = "";
+
+	if (read_name(r, node, "a name", &name)) {
+		return -1;
+	}
+	((struct experiment *)object)->name = must_strdup(name);
+	return 0;
+}
+
+static int read_seed(struct reader *r, const struct node *node, void *object)
+{
+	return read_number(r, node, 0, UINT64_MAX, &((struct experiment *)object)->seed);
+}
+
+static int read_tdf(struct reader *r, const struct node *node, void *object)
+{
+	const char *text = "";
+	char shown[NODE_SHOW_BYTES];
+
+	if (read_text(r, node, "a factor", &text)) {
+		return -1;
+	}
+	if (strcmp(text, "auto") == 0) {
+		return node_fail(r->tree, node, r->err,
+				 "\"auto\" is not supported yet; give a number, for example 2");
+	}
+	if (tdf_parse(text, &((struct experiment *)object)->tdf)) {
+		return node_fail(r->tree, node, r->err,
+				 "%s; a factor from 0.001 to 1000 is allowed, for example 5, 0.2 or \"1/8\"",
+				 node_show(node, shown));
+	}
+	return 0;
+}
+
+static int read_limit(struct reader *r, const struct node *node, void *object)
+{
+	struct experiment *exp = object;
+
+	if (read_duration(r, node, LIMIT_TIME_NS, &exp->limit_ns)) {
+		return -1;
+	}
+	return exp->limit_ns > 0 ? 0 :
+	       node_fail(r->tree, node, r->err, "the limit must be longer than nothing");
+}
+
+static const struct field time_fields[] = {
+	{.key = "tdf", .read = read_tdf},
+	{.key = "limit", .read = read_limit},
+};
+static const struct field_map time_map = {
+	"time", "\"time\"", time_fields, ARRAY_LEN(time_fields),
+};
+
+static int read_time(struct reader *r, const struct node *node, void *object)
+{
+	return read_fields(r, &time_map, node, object);
+}
+
+/* In this order: groups name links, and what follows names groups. */
+static const struct field root_fields[] = {
+	{.key = "name", .required = true, .read = read_exp_name},
+	{.key = "seed", .read = read_seed},
+	{.key = "replicas",
+	 .refuse = "\"replicas\" is not supported yet; run once for each seed, with --set seed=N"},
+	{.key = "time", .read = read_time},
+	{.key = "payload", .read = load_payload},
+	{.key = "links", .required = true, .read = load_links},
+	{.key = "groups", .required = true, .read = load_groups},
+	{.key = "delays", .read = load_delays},
+	{.key = "events", .read = load_events},
+	{.key = "stop", .read = load_stop},
+};
+static const struct field_map root_map = {
+	"", "an experiment", root_fields, ARRAY_LEN(root_fields),
+};
+
+const struct field_map *const experiment_field_maps[] = {
+	&root_map, &time_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
+	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map, NULL,
+};
+
+/* --- load and destroy ----------------------------------------------------- */
+
+/* Without a rule of its own a swarm ends when its leechers are complete. */
+static void default_stop(struct experiment *exp)
+{
+	exp->stop.kind = STOP_LIMIT;
+	for (size_t i = 0; i < exp->group_count; i++) {
+		if (exp->groups[i].role == ROLE_LEECH) {
+			exp->stop.kind = STOP_ALL_COMPLETE;
+			exp->stop.groups[i] = true;
+		}
+	}
+}
+
+static int read_root(struct exp_reader *r)
+{
+	struct experiment *exp = r->exp;
+
+	exp->seed = 1;
+	exp->tdf = (struct tdf){.num = 1, .den = 1};
+	exp->limit_ns = DEFAULT_LIMIT_NS;
+	exp->stop.groups = must_calloc(TREE_MAX_MAP, sizeof(*exp->stop.groups));
+	if (read_fields(&r->base, &root_map, r->base.tree->root, exp)) {
+		return -1;
+	}
+	if (!r->has_stop) {
+		default_stop(exp);
+	}
+	return check_experiment(r);
+}
+
+int experiment_load(const char *path, const char *const *sets, const char *image_dir,
+		    struct experiment **out, struct err *err)
+{
+	struct exp_reader r = {.base.err = err, .image_dir = image_dir};
+	struct tree *tree;
+	int failed = 0;
+
+	if (tree_load(path, &tree, err)) {
+		return -1;
+	}
+	for (; sets && *sets && !failed; sets++) {
+		failed = tree_set(tree, *sets, err);
+	}
+	r.base.tree = tree;
+	r.exp = must_calloc(1, sizeof(*r.exp));
+	r.exp->path = must_strdup(path);
+	failed = failed || read_root(&r);
+	free(r.places);
+	tree_destroy(tree);
+	if (failed) {
+		experiment_destroy(r.exp);
+		return -1;
+	}
+	*out = r.exp;
+	return 0;
+}
+
+void experiment_destroy(struct experiment *exp)
+{
+	if (!exp) {
+		return;
+	}
+	for (size_t i = 0; i < exp->link_count; i++) {
+		free(exp->links[i].name);
+	}
+	for (size_t i = 0; i < exp->group_count; i++) {
+		struct group_spec *group = &exp->groups[i];
+
+		free(group->name);
+		free(group->image_name);
+		free(group->start.trace_path);
+		free(group->start.trace_ns);
+		texts_free(group->args);
+	}
+	for (size_t i = 0; i < exp->image_count; i++) {
+		image_destroy(exp->images[i]);
+	}
+	free(exp->images);
+	free(exp->links);
+	free(exp->groups);
+	free(exp->delays);
+	free(exp->events);
+	free(exp->stop.groups);
+	free(exp->payload.path);
+	free(exp->payload.name);
+	free(exp->path);
+	free(exp->name);
+	free(exp);
+}
+
+/* --- questions ------------------------------------------------------------ */
+
+const struct group_spec *experiment_group_of(const struct experiment *exp, uint32_t index)
+{
+	size_t low = 0, high = exp->group_count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (exp->groups[middle].first_peer <= index) {
+			low = middle;
+		} else {
+			high = middle;
+		}
+	}
+	return &exp->groups[low];
+}
+
+char *experiment_peer_name(const struct experiment *exp, uint32_t index)
+{
+	const struct group_spec *group = experiment_group_of(exp, index);
+
+	return str_format("%s-%u", group->name, index - group->first_peer + 1);
+}
+
+uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index)
+{
+	const struct group_spec *group = experiment_group_of(exp, index);
+
+	return group->addresses.network + 1 + (index - group->first_peer);
+}
+
+int64_t experiment_group_delay(const struct experiment *exp, uint32_t ga, uint32_t gb)
+{
+	for (size_t i = 0; i < exp->delay_count; i++) {
+		const struct delay_spec *d = &exp->delays[i];
+
+		if ((d->a == ga && d->b == gb) || (d->a == gb && d->b == ga)) {
+			return d->delay_ns;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Each group draws from a stream of its own, named after it, and each peer in its
+ * turn: adding a group or a peer leaves the times of the others as they were.
+ */
+static void group_start_times(const struct experiment *exp, const struct group_spec *group,
+			      int64_t *out)
+{
+	CLEAN_FREE char *stream = str_format("start %s", group->name);
+	const struct start_spec *start = &group->start;
+	int64_t at = start->at_ns;
+	struct rng rng;
+
+	rng_stream(&rng, exp->seed, stream, 0);
+	for (uint32_t k = 0; k < group->count; k++) {
+		switch (start->kind) {
+		case START_AT_ONCE:
+			out[k] = start->at_ns;
+			break;
+		case START_EVERY:
+			out[k] = start->at_ns + (int64_t)k * start->every_ns;
+			break;
+		case START_POISSON:
+			/* Gaps end at LIMIT_TIME_NS, far from an overflow of the sum. */
+			at += llround(fmin(rng_exponential(&rng, (double)start->every_ns),
+					   (double)LIMIT_TIME_NS));
+			at = at < 2 * LIMIT_TIME_NS ? at : 2 * LIMIT_TIME_NS;
+			out[k] = at;
+			break;
+		case START_TRACE:
+			out[k] = start->at_ns + start->trace_ns[k];
+			break;
+		}
+	}
+}
+
+int64_t *experiment_start_times(const struct experiment *exp)
+{
+	int64_t *times = must_calloc(exp->peer_count, sizeof(*times));
+
+	for (size_t i = 0; i < exp->group_count; i++) {
+		group_start_times(exp, &exp->groups[i], times + exp->groups[i].first_peer);
+	}
+	return times;
+}
+
+static int compare_index(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* A partial shuffle: the first `pick` places of a permutation. */
+uint32_t *experiment_event_peers(const struct experiment *exp, size_t event, uint32_t *count)
+{
+	const struct event_spec *ev = &exp->events[event];
+	const struct group_spec *group = &exp->groups[ev->group];
+	uint32_t *peers = must_calloc(group->count, sizeof(*peers));
+	uint32_t pick = ev->pick_count;
+	struct rng rng;
+
+	if (pick == 0) {
+		pick = (uint32_t)lround(ev->pick_share * group->count);
+		pick = pick < 1 ? 1 : pick;
+	}
+	pick = pick > group->count ? group->count : pick;
+	rng_stream(&rng, exp->seed, "event", event);
+	for (uint32_t k = 0; k < group->count; k++) {
+		peers[k] = group->first_peer + k;
+	}
+	for (uint32_t k = 0; k < pick; k++) {
+		uint32_t other = k + (uint32_t)rng_below(&rng, group->count - k);
+		uint32_t swap = peers[k];
+
+		peers[k] = peers[other];
+		peers[other] = swap;
+	}
+	qsort(peers, pick, sizeof(*peers), compare_index);
+	*count = pick;
+	return peers;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * load - what the files that build a struct experiment share; private to topo.
+ *
+ * Reading goes in two steps.  Each section is read by its tables (load_*.c) into
+ * the struct; what concerns several sections at once is checked afterwards
+ * (check.c), with the places kept here.
+ */
+#ifndef LENTO_LOAD_H
+#define LENTO_LOAD_H
+
+#include "topo/experiment.h"
+#include "topo/fields.h"
+
+/* Where a group's values stand; `group` itself is its name, the others may be NULL. */
+struct group_places {
+	const struct node *group, *body, *image, *count, *addresses;
+	const struct node *role, *after, *expect;
+};
+
+struct exp_reader {
+	struct reader base; /* first: fields hand on a struct reader */
+	struct experiment *exp;
+	const char *image_dir;
+	struct group_places *places; /* by group index */
+	const struct node *payload;  /* NULL: there is none */
+	bool has_stop;
+};
+
+static inline struct exp_reader *exp_reader(struct reader *r)
+{
+	return (struct exp_reader *)r;
+}
+
+/* Readers of whole sections; @object is the struct experiment. */
+int load_links(struct reader *r, const struct node *node, void *object);
+int load_groups(struct reader *r, const struct node *node, void *object);
+int load_start(struct reader *r, const struct node *node, struct group_spec *group);
+int load_delays(struct reader *r, const struct node *node, void *object);
+int load_events(struct reader *r, const struct node *node, void *object);
+int load_stop(struct reader *r, const struct node *node, void *object);
+int load_payload(struct reader *r, const struct node *node, void *object);
+
+/* Group index by name; an unknown one is an error at @node that names @word. */
+int find_group(struct reader *r, const struct node *node, const char *word, uint32_t *index);
+
+/* A file named at @node, sought from the experiment's folder; absolute, exists, is a
+ * regular file.  The caller frees *path. */
+int find_file(struct reader *r, const struct node *node, char **path, uint64_t *bytes);
+
+/* All that concerns more than one section. */
+int check_experiment(struct exp_reader *r);
+
+extern const struct field_map link_map, delay_both_map, loss_both_map, queue_both_map;
+extern const struct field_map group_map, start_map;
+extern const struct field_map payload_map, delays_map, event_map, exp_stop_map;
+
+/* Words by enum, NULL-terminated; print.c writes what the loaders read. */
+extern const char *const after_words[], *const expect_words[], *const do_words[];
+
+#endif

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What happens between groups and in the course of the run: delays, events, the
+ * rule that ends it; and the payload.
+ */
+#include <stdio.h>
+
+#include "base/clean.h"
+#include "topo/alloc.h"
+#include "topo/image.h"
+#include "topo/limits.h"
+#include "topo/load.h"
+
+#define DEFAULT_PIECE_BYTES (UINT64_C(256) << 10)
+#define MIN_PIECE_BYTES (UINT64_C(16) << 10)
+#define MAX_PIECE_BYTES (UINT64_C(64) << 20)
+#define MAX_EVENTS 10000u
+#define MAX_FILE_NAME 100u
+
+const char *const do_words[] = {[EVENT_LEAVE] = "leave", [EVENT_KILL] = "kill", NULL};
+
+/* --- delays --------------------------------------------------------------- */
+
+static int read_between(struct reader *r, const struct node *node, void *object)
+{
+	struct delay_spec *delay = object;
+	const char *a = "", *b = "";
+
+	if (read_list(r, node, "\"between\"")) {
+		return -1;
+	}
+	if (node->count != 2) {
+		return node_fail(r->tree, node, r->err,
+				 "\"between\" names two groups, [a, b], or one twice, [a, a]");
+	}
+	return read_text(r, node->items[0], "a group's name", &a) ||
+	       read_text(r, node->items[1], "a group's name", &b) ||
+	       find_group(r, node->items[0], a, &delay->a) ||
+	       find_group(r, node->items[1], b, &delay->b) ? -1 : 0;
+}
+
+static int read_delay(struct reader *r, const struct node *node, void *object)
+{
+	return read_duration(r, node, LIMIT_DELAY_NS, &((struct delay_spec *)object)->delay_ns);
+}
+
+static const struct field delays_fields[] = {
+	{.key = "between", .required = true, .read = read_between},
+	{.key = "delay", .required = true, .read = read_delay},
+};
+const struct field_map delays_map = {
+	"between", "a delay between groups", delays_fields, ARRAY_LEN(delays_fields),
+};
+
+int load_delays(struct reader *r, const struct node *node, void *object)
+{
+	struct experiment *exp = object;
+	CLEAN_FREE bool *seen = NULL;
+
+	if (read_list(r, node, "\"delays\"")) {
+		return -1;
+	}
+	exp->delays = must_calloc(node->count, sizeof(*exp->delays));
+	seen = must_calloc(exp->group_count * exp->group_count, sizeof(*seen));
+	for (size_t i = 0; i < node->count; i++) {
+		struct delay_spec *d = &exp->delays[i];
+
+		if (read_fields(r, &delays_map, node->items[i], d)) {
+			return -1;
+		}
+		exp->delay_count++;
+		if (seen[d->a * exp->group_count + d->b]) {
+			return node_fail(r->tree, node->items[i], r->err,
+					 "a delay between \"%s\" and \"%s\" is given already",
+					 exp->groups[d->a].name, exp->groups[d->b].name);
+		}
+		seen[d->a * exp->group_count + d->b] = true;
+		seen[d->b * exp->group_count + d->a] = true;
+	}
+	return 0;
+}
+
+/* --- events --------------------------------------------------------------- */
+
+static int read_event_at(struct reader *r, const struct node *node, void *object)
+{
+	return read_duration(r, node, LIMIT_TIME_NS, &((struct event_spec *)object)->at_ns);
+}
+
+static int read_event_group(struct reader *r, const struct node *node, void *object)
+{
+	const char *name = "";
+
+	return read_text(r, node, "a group's name", &name) ||
+	       find_group(r, node, name, &((struct event_spec *)object)->group) ? -1 : 0;
+}
+
+static int read_pick(struct reader *r, const struct node *node, void *object)
+{
+	struct event_spec *event = object;
+	const struct group_spec *group = &exp_reader(r)->exp->groups[event->group];
+	const char *text = "", *why;
+	char shown[NODE_SHOW_BYTES];
+	uint64_t count = 0;
+
+	if (read_text(r, node, "a share or number of peers", &text)) {
+		return -1;
+	}
+	if (text[strspn(text, "0123456789")] == '\0') {
+		if (read_number(r, node, 1, group->count, &count)) {
+			return -1;
+		}
+		event->pick_count = (uint32_t)count;
+		return 0;
+	}
+	if (!strchr(text, '%')) {
+		return node_fail(r->tree, node, r->err,
+				 "%s; a share like 10%% or a number of peers is allowed",
+				 node_show(node, shown));
+	}
+	if (units_parse_share(text, &event->pick_share, &why)) {
+		return node_fail(r->tree, node, r->err, "%s: %s", node_show(node, shown), why);
+	}
+	if (!(event->pick_share > 0)) {
+		return node_fail(r->tree, node, r->err, "%s picks nobody", node_show(node, shown));
+	}
+	return 0;
+}
+
+static int read_do(struct reader *r, const struct node *node, void *object)
+{
+	int word = EVENT_LEAVE;
+
+	if (read_word(r, node, do_words, &word)) {
+		return -1;
+	}
+	((struct event_spec *)object)->what = (enum event_do)word;
+	return 0;
+}
+
+/* In this order: "pick" needs the group. */
+static const struct field event_fields[] = {
+	{.key = "at", .required = true, .read = read_event_at},
+	{.key = "group", .required = true, .read = read_event_group},
+	{.key = "pick", .read = read_pick},
+	{.key = "do", .required = true, .read = read_do},
+};
+const struct field_map event_map = {"event", "an event", event_fields, ARRAY_LEN(event_fields)};
+
+int load_events(struct reader *r, const struct node *node, void *object)
+{
+	struct experiment *exp = object;
+
+	if (read_list(r, node, "\"events\"")) {
+		return -1;
+	}
+	if (node->count > MAX_EVENTS) {
+		return node_fail(r->tree, node, r->err, "%zu events; at most %u are allowed",
+				 node->count, MAX_EVENTS);
+	}
+	exp->events = must_calloc(node->count, sizeof(*exp->events));
+	for (size_t i = 0; i < node->count; i++) {
+		exp->events[i].pick_share = 1;
+		if (read_fields(r, &event_map, node->items[i], &exp->events[i])) {
+			return -1;
+		}
+		exp->event_count++;
+	}
+	return 0;
+}
+
+/* --- stop ----------------------------------------------------------------- */
+
+/* "leechers" is every group that leeches, unless a group has that very name. */
+static int select_groups(struct reader *r, const struct node *node, const char *word,
+			 struct stop_spec *stop)
+{
+	const struct experiment *exp = exp_reader(r)->exp;
+	uint32_t group = 0;
+	bool named = false, any = false;
+
+	for (size_t i = 0; i < exp->group_count; i++) {
+		named = named || strcmp(exp->groups[i].name, word) == 0;
+	}
+	if (named || strcmp(word, "leechers") != 0) {
+		if (find_group(r, node, word, &group)) {
+			return -1;
+		}
+		stop->groups[group] = true;
+		return 0;
+	}
+	for (size_t i = 0; i < exp->group_count; i++) {
+		if (exp->groups[i].role == ROLE_LEECH) {
+			stop->groups[i] = true;
+			any = true;
+		}
+	}
+	return any ? 0 : node_fail(r->tree, node, r->err, "no group has the role leech");
+}
+
+/* "all GROUP [GROUP ...] complete"; *stop is half filled when it is no rule. */
+static int parse_rule(struct reader *r, const struct node *node, char *text,
+		      struct stop_spec *stop)
+{
+	char *save = NULL, *word = strtok_r(text, " ", &save), *next;
+	char shown[NODE_SHOW_BYTES];
+	bool any = false;
+
+	if (word && strcmp(word, "all") == 0) {
+		for (word = strtok_r(NULL, " ,", &save); word; word = next) {
+			next = strtok_r(NULL, " ,", &save);
+			if (!next && any && strcmp(word, "complete") == 0) {
+				stop->kind = STOP_ALL_COMPLETE;
+				return 0;
+			}
+			if (!next && any && strcmp(word, "exited") == 0) {
+				stop->kind = STOP_ALL_EXITED;
+				return 0;
+			}
+			if (!next) {
+				break;
+			}
+			if (select_groups(r, node, word, stop)) {
+				return -1;
+			}
+			any = true;
+		}
+	}
+	return node_fail(r->tree, node, r->err,
+			 "%s is no rule; allowed are \"all leechers complete\", \"all GROUP complete\", \"all GROUP exited\", \"limit\"",
+			 node_show(node, shown));
+}
+
+static int read_when(struct reader *r, const struct node *node, void *object)
+{
+	struct stop_spec *stop = object;
+	const struct experiment *exp = exp_reader(r)->exp;
+	CLEAN_FREE char *rule = NULL;
+
+	if (read_string(r, node, "the rule", &rule)) {
+		return -1;
+	}
+	if (strcmp(rule, "limit") == 0) {
+		stop->kind = STOP_LIMIT;
+		return 0;
+	}
+	if (parse_rule(r, node, rule, stop)) {
+		return -1;
+	}
+	for (size_t i = 0; stop->kind == STOP_ALL_COMPLETE && i < exp->group_count; i++) {
+		if (stop->groups[i] && exp->groups[i].role != ROLE_LEECH) {
+			return node_fail(r->tree, node, r->err,
+					 "the group \"%s\" has the role %s: it never becomes complete",
+					 exp->groups[i].name, image_role_words[exp->groups[i].role]);
+		}
+	}
+	return 0;
+}
+
+static int read_linger(struct reader *r, const struct node *node, void *object)
+{
+	return read_duration(r, node, LIMIT_TIME_NS, &((struct stop_spec *)object)->linger_ns);
+}
+
+static const struct field stop_fields[] = {
+	{.key = "when", .required = true, .read = read_when},
+	{.key = "linger", .read = read_linger},
+};
+const struct field_map exp_stop_map = {
+	"stop", "\"stop\"", stop_fields, ARRAY_LEN(stop_fields),
+};
+
+int load_stop(struct reader *r, const struct node *node, void *object)
+{
+	exp_reader(r)->has_stop = true;
+	return read_fields(r, &exp_stop_map, node, &((struct experiment *)object)->stop);
+}
+
+/* --- payload -------------------------------------------------------------- */
+
+static int read_payload_size(struct reader *r, const struct node *node, void *object)
+{
+	return read_size(r, node, 1, LIMIT_PAYLOAD_BYTES,
+			 &((struct payload_spec *)object)->size_bytes);
+}
+
+static int read_payload_file(struct reader *r, const struct node *node, void *object)
+{
+	struct payload_spec *payload = object;
+	uint64_t bytes = 0;
+
+	if (payload->size_bytes > 0) {
+		return node_fail(r->tree, node, r->err,
+				 "a payload has a \"size\" or a \"file\", not both");
+	}
+	if (find_file(r, node, &payload->path, &bytes)) {
+		return -1;
+	}
+	if (bytes == 0 || bytes > LIMIT_PAYLOAD_BYTES) {
+		return node_fail(r->tree, node, r->err, "the file has %llu bytes; from 1B to 1TiB is allowed",
+				 (unsigned long long)bytes);
+	}
+	payload->size_bytes = bytes;
+	return 0;
+}
+
+static int read_piece(struct reader *r, const struct node *node, void *object)
+{
+	struct payload_spec *payload = object;
+	char shown[NODE_SHOW_BYTES];
+
+	if (read_size(r, node, MIN_PIECE_BYTES, MAX_PIECE_BYTES, &payload->piece_bytes)) {
+		return -1;
+	}
+	if (payload->piece_bytes & (payload->piece_bytes - 1)) {
+		return node_fail(r->tree, node, r->err,
+				 "%s; a piece is a power of two, for example 256KiB",
+				 node_show(node, shown));
+	}
+	return 0;
+}
+
+/* Peers see this name in their command lines and files: nothing to quote in it. */
+static int read_file_name(struct reader *r, const struct node *node, void *object)
+{
+	const char *text = "";
+	char shown[NODE_SHOW_BYTES];
+
+	if (read_text(r, node, "a file name", &text)) {
+		return -1;
+	}
+	if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") !=
+		    strlen(text) || strlen(text) > MAX_FILE_NAME || *text == '.' || *text == '-') {
+		return node_fail(r->tree, node, r->err,
+				 "%s; the payload's name has at most %u of a-z, A-Z, 0-9, \".\", \"_\", \"-\" and begins with none of the last but \"_\"",
+				 node_show(node, shown), MAX_FILE_NAME);
+	}
+	return read_string(r, node, "a file name", &((struct payload_spec *)object)->name);
+}
+
+static const struct field payload_fields[] = {
+	{.key = "size", .read = read_payload_size},
+	{.key = "file", .read = read_payload_file},
+	{.key = "piece", .read = read_piece},
+	{.key = "name", .read = read_file_name},
+};
+const struct field_map payload_map = {
+	"payload", "\"payload\"", payload_fields, ARRAY_LEN(payload_fields),
+};
+
+int load_payload(struct reader *r, const struct node *node, void *object)
+{
+	struct payload_spec *payload = &((struct experiment *)object)->payload;
+	uint64_t pieces;
+
+	exp_reader(r)->payload = node;
+	payload->piece_bytes = DEFAULT_PIECE_BYTES;
+	if (read_fields(r, &payload_map, node, payload)) {
+		return -1;
+	}
+	if (payload->size_bytes == 0) {
+		return node_fail(r->tree, node, r->err, "\"payload\" needs the key \"size\" or \"file\"");
+	}
+	pieces = (payload->size_bytes + payload->piece_bytes - 1) / payload->piece_bytes;
+	if (pieces > LIMIT_PIECES) {
+		return node_fail(r->tree, node, r->err, "%llu pieces; at most %u are allowed, take larger ones",
+				 (unsigned long long)pieces, LIMIT_PIECES);
+	}
+	if (!payload->name) {
+		payload->name = must_strdup("payload.bin");
+	}
+	return 0;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * An experiment as a YAML text with every default spelt out.  Texts of the user's go
+ * out in double quotes with everything beyond ASCII escaped, so that they come
+ * back byte by byte; names, words and quantities need no quotes.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "topo/experiment.h"
+#include "topo/image.h"
+#include "topo/load.h"
+
+#define BUF_BYTES 64
+
+/* One character of UTF-8, which libyaml has checked; steps over it. */
+static uint32_t next_char(const unsigned char **p)
+{
+	uint32_t c = *(*p)++;
+	unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
+
+	c &= more ? 0x3fu >> more : 0x7fu;
+	while (more-- > 0 && **p) {
+		c = c << 6 | (*(*p)++ & 0x3fu);
+	}
+	return c;
+}
+
+static void print_text(FILE *out, const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	fputc('"', out);
+	while (*p) {
+		uint32_t c = next_char(&p);
+
+		if (c == '"' || c == '\\') {
+			fprintf(out, "\\%c", (int)c);
+		} else if (c >= 0x20 && c < 0x7f) {
+			fputc((int)c, out);
+		} else if (c <= 0xffff) {
+			fprintf(out, "\\u%04" PRIx32, c);
+		} else {
+			fprintf(out, "\\U%08" PRIx32, c);
+		}
+	}
+	fputc('"', out);
+}
+
+static const char *rate(uint64_t bps, char buf[BUF_BYTES])
+{
+	return bps == 0 ? "unlimited" : units_format_rate(bps, buf, BUF_BYTES);
+}
+
+static const char *duration(int64_t ns, char buf[BUF_BYTES])
+{
+	return units_format_duration(ns, buf, BUF_BYTES);
+}
+
+static const char *queue(const struct queue_spec *q, char buf[BUF_BYTES])
+{
+	switch (q->unit) {
+	case QUEUE_PACKETS:
+		snprintf(buf, BUF_BYTES, "%" PRIu64 "packets", q->limit);
+		break;
+	case QUEUE_NS:
+		units_format_duration((int64_t)q->limit, buf, BUF_BYTES);
+		break;
+	case QUEUE_BYTES:
+		units_format_size(q->limit, buf, BUF_BYTES);
+		break;
+	}
+	return buf;
+}
+
+/* The fewest decimals that are read back as the same number; never an exponent. */
+static const char *share(double value, char buf[BUF_BYTES])
+{
+	for (int decimals = 0; decimals <= 19; decimals++) {
+		const char *why;
+		double back;
+
+		snprintf(buf, BUF_BYTES, "%.*f", decimals, value);
+		if (units_parse_share(buf, &back, &why) == 0 && back == value) {
+			break;
+		}
+	}
+	return buf;
+}
+
+static const char *percent(double value, char buf[BUF_BYTES])
+{
+	for (int decimals = 0; decimals <= 17; decimals++) {
+		const char *why;
+		double back;
+
+		snprintf(buf, BUF_BYTES, "%.*f%%", decimals, value * 100);
+		if (units_parse_share(buf, &back, &why) == 0 && back == value) {
+			break;
+		}
+	}
+	return buf;
+}
+
+static void print_payload(const struct experiment *exp, FILE *out)
+{
+	const struct payload_spec *p = &exp->payload;
+	char buf[BUF_BYTES];
+
+	if (p->size_bytes == 0) {
+		return;
+	}
+	fputs("payload:\n", out);
+	if (p->path) {
+		fputs("  file: ", out);
+		print_text(out, p->path);
+		fputc('\n', out);
+	} else {
+		fprintf(out, "  size: %s\n", units_format_size(p->size_bytes, buf, sizeof(buf)));
+	}
+	fprintf(out, "  piece: %s\n", units_format_size(p->piece_bytes, buf, sizeof(buf)));
+	fputs("  name: ", out);
+	print_text(out, p->name);
+	fputc('\n', out);
+}
+
+static void print_links(const struct experiment *exp, FILE *out)
+{
+	char a[BUF_BYTES], b[BUF_BYTES];
+
+	fputs(exp->link_count ? "links:\n" : "links: {}\n", out);
+	for (size_t i = 0; i < exp->link_count; i++) {
+		const struct link_spec *l = &exp->links[i];
+
+		fprintf(out, "  %s:\n", l->name);
+		fprintf(out, "    down: %s\n", rate(l->down_bps, a));
+		fprintf(out, "    up: %s\n", rate(l->up_bps, a));
+		fprintf(out, "    delay: {down: %s, up: %s}\n", duration(l->down_delay_ns, a),
+			duration(l->up_delay_ns, b));
+		fprintf(out, "    loss: {down: %s, up: %s}\n", share(l->down_loss, a),
+			share(l->up_loss, b));
+		fprintf(out, "    queue: {down: %s, up: %s}\n", queue(&l->down_queue, a),
+			queue(&l->up_queue, b));
+	}
+}
+
+static void print_start(const struct start_spec *start, FILE *out)
+{
+	char a[BUF_BYTES], b[BUF_BYTES];
+
+	fprintf(out, "    start: {at: %s", duration(start->at_ns, a));
+	switch (start->kind) {
+	case START_AT_ONCE:
+		break;
+	case START_EVERY:
+		fprintf(out, ", every: %s", duration(start->every_ns, b));
+		break;
+	case START_POISSON:
+		fprintf(out, ", poisson: %s", duration(start->every_ns, b));
+		break;
+	case START_TRACE:
+		fputs(", trace: ", out);
+		print_text(out, start->trace_path);
+		break;
+	}
+	fputs("}\n", out);
+}
+
+static void print_groups(const struct experiment *exp, FILE *out)
+{
+	char buf[BUF_BYTES];
+
+	fputs("groups:\n", out);
+	for (size_t i = 0; i < exp->group_count; i++) {
+		const struct group_spec *g = &exp->groups[i];
+
+		fprintf(out, "  %s:\n", g->name);
+		fprintf(out, "    image: %s\n", g->image_name);
+		fprintf(out, "    role: %s\n", image_role_words[g->role]);
+		fprintf(out, "    count: %" PRIu32 "\n", g->count);
+		fprintf(out, "    link: %s\n", exp->links[g->link].name);
+		fprintf(out, "    addresses: %s/%u\n",
+			units_format_ip(g->addresses.network, buf, sizeof(buf)), g->addresses.bits);
+		print_start(&g->start, out);
+		fprintf(out, "    after: %s\n", after_words[g->after]);
+		fprintf(out, "    expect: %s\n", expect_words[g->expect]);
+		fprintf(out, "    memory: %s\n", units_format_size(g->memory_bytes, buf, sizeof(buf)));
+		fprintf(out, "    pids: %" PRIu32 "\n", g->pids);
+		fputs("    args: [", out);
+		for (char **arg = g->args; *arg; arg++) {
+			fputs(arg == g->args ? "" : ", ", out);
+			print_text(out, *arg);
+		}
+		fputs("]\n", out);
+	}
+}
+
+static void print_events(const struct experiment *exp, FILE *out)
+{
+	char at[BUF_BYTES], pick[BUF_BYTES];
+
+	fputs(exp->event_count ? "events:\n" : "events: []\n", out);
+	for (size_t i = 0; i < exp->event_count; i++) {
+		const struct event_spec *e = &exp->events[i];
+
+		if (e->pick_count) {
+			snprintf(pick, sizeof(pick), "%" PRIu32, e->pick_count);
+		} else {
+			percent(e->pick_share, pick);
+		}
+		fprintf(out, "  - {at: %s, group: %s, pick: %s, do: %s}\n", duration(e->at_ns, at),
+			exp->groups[e->group].name, pick, do_words[e->what]);
+	}
+}
+
+static void print_stop(const struct experiment *exp, FILE *out)
+{
+	const char *end = exp->stop.kind == STOP_ALL_COMPLETE ? "complete" : "exited";
+	char linger[BUF_BYTES];
+
+	fputs("stop:\n  when: ", out);
+	if (exp->stop.kind == STOP_LIMIT) {
+		fputs("limit\n", out);
+	} else {
+		fputs("all", out);
+		for (size_t i = 0; i < exp->group_count; i++) {
+			if (exp->stop.groups[i]) {
+				fprintf(out, " %s", exp->groups[i].name);
+			}
+		}
+		fprintf(out, " %s\n", end);
+	}
+	fprintf(out, "  linger: %s\n", duration(exp->stop.linger_ns, linger));
+}
+
+int experiment_print(const struct experiment *exp, FILE *out)
+{
+	char buf[BUF_BYTES];
+
+	fprintf(out, "name: %s\n", exp->name);
+	fprintf(out, "seed: %" PRIu64 "\n", exp->seed);
+	fprintf(out, "time: {tdf: %s, ", tdf_format(exp->tdf, buf, sizeof(buf)));
+	fprintf(out, "limit: %s}\n", duration(exp->limit_ns, buf));
+	print_payload(exp, out);
+	print_links(exp, out);
+	print_groups(exp, out);
+	fputs(exp->delay_count ? "delays:\n" : "delays: []\n", out);
+	for (size_t i = 0; i < exp->delay_count; i++) {
+		const struct delay_spec *d = &exp->delays[i];
+
+		fprintf(out, "  - {between: [%s, %s], delay: %s}\n", exp->groups[d->a].name,
+			exp->groups[d->b].name, duration(d->delay_ns, buf));
+	}
+	print_events(exp, out);
+	print_stop(exp, out);
+	return fflush(out) || ferror(out) ? -1 : 0;
+}
