@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "rt/initproto.h"
 #include "timedil/vtime.h"
 
 struct rt;
@@ -33,7 +34,8 @@ struct rt_config {
 
 struct rt_peer_spec {
 	uint32_t index;
-	const char *name;         /* "leechers-7" */
+	const char *name;         /* "leechers-7": [a-z0-9-], at most 63 characters */
+	uint8_t token[INIT_TOKEN_BYTES]; /* from initlink_expect() */
 	const char *ifname;       /* TUN device in the caller's network namespace; NULL: none */
 	uint32_t ip;              /* host byte order */
 	unsigned ip_bits;         /* prefix length to configure */
@@ -58,6 +60,10 @@ struct rt_usage {
 	uint64_t oom_kills;
 };
 
+/*
+ * rt_lxc: the caller is in private mount and network namespaces of its own, its mounts
+ * private; ns_dir can be reached by any user.  Mounts made here vanish with that namespace.
+ */
 int rt_lxc_create(const struct rt_config *cfg, struct rt **rt, struct err *err);
 int rt_null_create(const struct rt_config *cfg, struct rt **rt, struct err *err);
 /* Kills and removes what is left.  NULL is fine. */
@@ -81,12 +87,23 @@ int rt_peer_usage(const struct rt_peer *peer, struct rt_usage *usage, struct err
 int rt_peer_freeze(struct rt_peer *peer, bool frozen, struct err *err);
 /* SIGKILL everything in it. */
 int rt_peer_kill(struct rt_peer *peer, struct err *err);
+/* A new factor for the TCP constants of its namespace; reaches sockets opened afterwards. */
+int rt_peer_set_tdf(struct rt_peer *peer, struct tdf tdf, struct err *err);
+
+/* Do @act for each process of a peer. */
+void rt_peer_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid));
+
+/* The constants of kernel TCP that stay in wall time whatever the factor; for the
+ * result.  A static text. */
+const char *rt_unscaled(const struct rt *rt);
 
 /* --- from another process ("lento exec", "lento destroy") ----------------- */
 
 /*
  * Run @argv inside the peer whose lento-init is @init_pid, on the caller's
- * descriptors, with @env added, and wait; *status as from waitpid().
+ * descriptors, with @env (may be NULL) added to a plain environment, and wait; *status
+ * as from waitpid().  The command has the peer's capabilities, limits and
+ * namespaces, but not its seccomp filter.
  */
 int rt_exec(const char *run_id, const char *peer, pid_t init_pid, char *const argv[],
 	    char *const env[], int *status, struct err *err);
