@@ -87,7 +87,7 @@ static void put_good_host(void)
 	for (size_t i = 0; i < ARRAY_LEN(knobs); i++) {
 		CLEAN_FREE char *name = str_format("/proc/sys/%s", knobs[i]);
 
-		put_number(name, 1000000);
+		put_number(name, 10000000);
 	}
 }
 
@@ -348,7 +348,7 @@ static void test_fix_and_restore(void **state)
 	put_number(INOTIFY, 128);
 	begin("a", 1000);
 	assert_int_equal(number(INOTIFY), 1064);
-	assert_int_equal(number("/proc/sys/kernel/pid_max"), 1000000);
+	assert_int_equal(number("/proc/sys/kernel/pid_max"), 10000000);
 	assert_int_equal(fs_read(record, &text, NULL, NULL), 0);
 	assert_non_null(strstr(text, "\"old\": 128, \"new\": 1064"));
 	assert_null(strstr(text, "pid_max"));
