@@ -87,7 +87,7 @@ static int measure_rate(struct run *run, uint32_t peer, bool up, struct err *err
 	uint64_t bps = up ? l->up_bps : l->down_bps;
 	uint32_t n = train_length(up ? &l->up_queue : &l->down_queue, bps);
 	struct peer *from = &run->peers[up ? peer : run->exp->peer_count];
-	uint32_t to = up ? LENTO_PROBE_IP : experiment_peer_ip(run->exp, peer);
+	uint32_t to = up ? RESERVED_PROBE_IP : experiment_peer_ip(run->exp, peer);
 	const struct init_probe_result *p = &run->last_probe.probe;
 	struct calibration_result *c;
 	double length, edge;

@@ -26,6 +26,7 @@ static int parse(int argc, char **argv, struct run_args *a, struct err *err)
 		{ "set", required_argument, NULL, 's' },
 		{ "results", required_argument, NULL, 'r' },
 		{ "no-calibrate", no_argument, NULL, 'C' },
+		{ "fix", no_argument, NULL, 'f' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "backend", required_argument, NULL, 'b' },
 		{ 0 },
@@ -49,6 +50,9 @@ static int parse(int argc, char **argv, struct run_args *a, struct err *err)
 			break;
 		case 'C':
 			a->opt.calibrate = false;
+			break;
+		case 'f':
+			a->opt.fix = true;
 			break;
 		case 'q':
 			a->opt.quiet = true;

@@ -19,7 +19,8 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{ "run", cmd_run,
-	  "[--dry-run] [--set PATH=VALUE]... [--results DIR] [--no-calibrate] [--quiet] FILE.yaml",
+	  "[--dry-run] [--set PATH=VALUE]... [--results DIR] [--no-calibrate] [--fix] "
+	  "[--quiet] FILE.yaml",
 	  "run an experiment and print its result" },
 	{ "check", cmd_check, "[--peers N] [--fix] [FILE.yaml]",
 	  "can this host run it? each lack with its mend" },

@@ -46,7 +46,7 @@ static void wire_link_of(const struct run *run, const struct peer *peer, struct 
 
 	*out = (struct wire_link) { .down_queue_packets = 4096, .up_queue_packets = 4096 };
 	if (!peer->group) { /* the probe peer: nothing but the other side's link shows */
-		out->ip = LENTO_PROBE_IP;
+		out->ip = RESERVED_PROBE_IP;
 		out->group = (uint32_t)run->exp->group_count;
 		return;
 	}
@@ -187,8 +187,7 @@ static char **expand_list(char *const *a, char *const *b, const struct image_var
 	return out;
 }
 
-static int send_start(struct run *run, struct peer *peer, const struct image_vars *vars,
-		      struct err *err)
+static int send_start(struct peer *peer, const struct image_vars *vars, struct err *err)
 {
 	const struct image *image = peer->group->image;
 	const struct image_role *role = &image->roles[peer->group->role];
@@ -267,7 +266,7 @@ void peer_start(struct run *run, struct peer *peer)
 	vars_of(run, peer, ip, &vars);
 	vars.torrent = torrent;
 	peer->state = PEER_STARTING;
-	if (send_start(run, peer, &vars, &err)) {
+	if (send_start(peer, &vars, &err)) {
 		start_failed(run, peer, err.msg);
 	}
 }

@@ -82,8 +82,23 @@ void run_log(const struct run *run, const char *fmt, ...)
 	fputc('\n', f);
 }
 
+static int check_host(struct run *run, struct err *err)
+{
+	struct hostcheck_query query = { .exp = run->exp, .root = "", .dir = "/" };
+
+	if (run->opt->backend == BACKEND_NULL) {
+		return 0;
+	}
+	hostcheck_run(&query, &run->check);
+	return run->opt->fix ? 0 : hostcheck_error(&run->check, err);
+}
+
 static int run_phases(struct run *run, struct err *err)
 {
+	run_phase(run, PHASE_CHECK);
+	if (check_host(run, err)) {
+		return -1;
+	}
 	run_phase(run, PHASE_PREPARE);
 	if (run_prepare(run, err)) {
 		return -1;

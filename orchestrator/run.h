@@ -32,6 +32,7 @@ struct run_options {
 	const char *results_root;  /* runs land below it */
 	enum run_backend backend;
 	bool calibrate;
+	bool fix;                  /* raise limits of the host for the run */
 	bool quiet;                /* no progress */
 	int argc;                  /* command line, for the manifest */
 	char **argv;

@@ -286,9 +286,9 @@ static int make_runtime(struct run *run, struct err *err)
 {
 	CLEAN_FREE char *socket_path = str_format("%s/init.sock", run->share_dir);
 	CLEAN_FREE char *policy = NULL;
-	CLEAN_FREE char *init = NULL;
 
-	if (paths_share("seccomp.policy", &policy, err) || paths_program("lento-init", &init, err) ||
+	if (paths_share("seccomp.policy", &policy, err) || copy_program(run, "lento-init", err) ||
+	    copy_program(run, "libtimedil.so", err) ||
 	    initlink_listen(socket_path, run->exp->peer_count + 1, &run->init, err) ||
 	    run_watch(run, initlink_fd(run->init), TAG_INIT, err)) {
 		return -1;
@@ -387,6 +387,24 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+/* Raise what this host has set too low for the swarm; put back at the end. */
+static int fix_host(struct run *run, struct err *err)
+{
+	CLEAN_FREE char *path = str_format("%s/hostfix.json", run->state->dir);
+
+	return run->opt->fix ? hostcheck_fix_apply(&run->check, path, err) : 0;
+}
+
+static void unfix_host(const struct run *run)
+{
+	CLEAN_FREE char *path = str_format("%s/hostfix.json", run->state->dir);
+	struct err err = { 0 };
+
+	if (hostcheck_fix_restore(path, &err)) {
+		fprintf(stderr, "lento: %s\n", err.msg);
+	}
+}
+
 static int make_loop(struct run *run, struct err *err)
 {
 	sigset_t set;
@@ -411,6 +429,7 @@ int run_prepare(struct run *run, struct err *err)
 	raise_descriptor_limit();
 	if (make_loop(run, err) ||
 	    state_create(run->exp->name, run->exp->seed, run->exp->path, &run->state, err) ||
+	    fix_host(run, err) ||
 	    make_results_dir(run, err) || make_dirs(run, err) || enter_namespaces(run, err) ||
 	    make_payload(run, err) || make_clock(run, err) || make_peers(run, err) ||
 	    control_listen(run, &run->control, err) ||
@@ -462,6 +481,9 @@ void run_teardown(struct run *run)
 	free(run->start_order);
 	if (run->ns_dir && run->opt->backend == BACKEND_LXC) {
 		umount2(run->ns_dir, MNT_DETACH);
+	}
+	if (run->state) {
+		unfix_host(run);
 	}
 	if (run->state && state_remove(run->state, &err)) {
 		fprintf(stderr, "lento: %s\n", err.msg);

@@ -8,6 +8,7 @@
 
 #include "base/fs.h"
 #include "clockctl.h"
+#include "hostcheck.h"
 #include "observe/host.h"
 #include "observe/timeline.h"
 #include "plan/payload.h"
@@ -19,6 +20,7 @@
 #include "store/store.h"
 #include "topo/experiment.h"
 #include "topo/image.h"
+#include "topo/limits.h"
 #include "wire/wire.h"
 
 /*
@@ -54,6 +56,7 @@ struct peer {
 struct run {
 	const struct experiment *exp;
 	const struct run_options *opt;
+	struct hostcheck_report check;
 	struct state *state;
 	char *results_dir;
 	char *ns_dir, *share_dir, *store_dir, *private_dir, *payload_path;

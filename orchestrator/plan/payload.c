@@ -139,7 +139,7 @@ int torrent_write(const char *torrent_path, const char *payload_path, const char
 	CLEAN_FREE char *info = NULL;
 	CLEAN_FREE char *text = NULL;
 	uint8_t digest[SHA_DIGEST_LENGTH];
-	uint64_t length;
+	uint64_t length = 0;
 	size_t info_len, len;
 	FILE *f;
 

@@ -1,3 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+
 # The test of lento-wire as a process starts the program.
 $(BUILD)/tests/unit/test_wire_process: | $(BUILD)/lento-wire
+
+# Run by tests/system/wire.bats.
+$(BUILD)/tests/system/wire_net: tests/system/wire_net.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVES) -lm -lpthread

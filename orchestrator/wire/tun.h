@@ -3,6 +3,10 @@
  * tun - TUN devices, made in the network namespace of the caller.  The device
  * lives as long as its descriptor is open (it is not persistent), so nothing
  * is left behind when the holders of the descriptor are gone.
+ *
+ * The descriptor also keeps alive the namespace in which it was opened.  So open it
+ * in one that outlives the peer and move the device: then it ends with the peer's
+ * namespace, and lento-wire sees that.
  */
 #ifndef LENTO_TUN_H
 #define LENTO_TUN_H
