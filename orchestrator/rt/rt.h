@@ -62,7 +62,7 @@ struct rt_usage {
 
 /*
  * rt_lxc: the caller is in private mount and network namespaces of its own, its mounts
- * private; ns_dir can be reached by any user.  Mounts made here vanish with that namespace.
+ * private.  Mounts made here vanish with that namespace.
  */
 int rt_lxc_create(const struct rt_config *cfg, struct rt **rt, struct err *err);
 int rt_null_create(const struct rt_config *cfg, struct rt **rt, struct err *err);

@@ -11,8 +11,9 @@
  * (cgroup.h), by which everything is found, frozen, counted and killed without liblxc.
  *
  * With a user namespace the peer's root is an unprivileged user of the host, so the
- * way to what is bind-mounted must be open to any user.  ns_dir is; the parents of
- * other directories (results below a home) are bound below ns_dir once, as `ways`.
+ * way to what is bind-mounted must be open to any user; results below a home are
+ * not.  So the parents of such directories are bound once, as `ways`, below /run/lxc,
+ * where a tmpfs of the run's own lies anyway: it keeps liblxc's lock files in the run.
  */
 #include <lxc/lxccontainer.h>
 
@@ -24,6 +25,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clean.h"
@@ -35,6 +37,9 @@
 #include "rt/tcp_netns.h"
 #include "rt/userns.h"
 
+#define PRIVATE_DIR "/run/lxc"
+#define ROOT_DIR PRIVATE_DIR "/root"
+#define LXC_DIR PRIVATE_DIR "/containers" /* liblxc's "lxcpath", with our log files */
 #define MAX_WAYS 16
 #define RUN_TMPFS_BYTES (4u << 20)
 #define SHM_TMPFS_BYTES (64u << 20)
@@ -42,14 +47,15 @@
 #define EXEC_POLL_US 1000u
 
 struct way {
-	char *parent; /* directory on the host */
+	char *dir;     /* directory on the host */
 	char *seen_at; /* where it is bound */
 };
 
 struct lxc_rt {
 	struct rt rt;
-	char *run_id, *lxc_dir, *ns_dir, *share_dir, *root_dir, *seccomp_policy;
+	char *run_id, *share_dir, *seccomp_policy;
 	bool userns;
+	bool mounted; /* the tmpfs at PRIVATE_DIR */
 	struct cgroups cg;
 	unsigned way_count;
 	struct way ways[MAX_WAYS];
@@ -146,57 +152,65 @@ static int add_tmpfs(struct lxc_container *c, const char *to, uint64_t bytes, co
 			  to, (unsigned long long)bytes, more);
 }
 
-/* A new way below ns_dir to the directory that @path lies in. */
-static int make_way(struct lxc_rt *lx, const char *parent, struct way **out, struct err *err)
+static int find_way(struct lxc_rt *lx, const char *dir, const char **seen_at, struct err *err)
 {
 	struct way *w = &lx->ways[lx->way_count];
-	CLEAN_FREE char *at = str_format("%s/way%u", lx->ns_dir, lx->way_count);
+	CLEAN_FREE char *at = str_format(PRIVATE_DIR "/way%u", lx->way_count);
 
+	for (unsigned i = 0; i < lx->way_count; i++) {
+		if (!strcmp(lx->ways[i].dir, dir)) {
+			*seen_at = lx->ways[i].seen_at;
+			return 0;
+		}
+	}
 	if (lx->way_count == MAX_WAYS) {
-		return err_set(err, ERR_FAILED, "%s: directories of peers have more than %d parents",
-			       parent, MAX_WAYS);
+		return err_set(err, ERR_FAILED, "%s: peers' directories have more than %d parents",
+			       dir, MAX_WAYS);
 	}
 	if (mkdir(at, 0755)) {
 		return err_errno(err, ERR_FAILED, "making %s", at);
 	}
-	if (mount(parent, at, NULL, MS_BIND, NULL)) {
-		err_errno(err, ERR_FAILED, "mounting %s at %s", parent, at);
+	if (mount(dir, at, NULL, MS_BIND, NULL)) {
+		err_errno(err, ERR_FAILED, "mounting %s at %s", dir, at);
 		rmdir(at);
 		return -1;
 	}
-	w->parent = str_format("%s", parent);
-	w->seen_at = take_ptr(at);
+	w->dir = str_format("%s", dir);
+	*seen_at = w->seen_at = take_ptr(at);
 	lx->way_count++;
-	*out = w;
 	return 0;
 }
 
 /* @path as any user can reach it; the caller frees *seen. */
 static int reachable(struct lxc_rt *lx, const char *path, char **seen, struct err *err)
 {
-	size_t len = strlen(lx->ns_dir);
 	CLEAN_FREE char *full = realpath(path, NULL);
-	struct way *w = NULL;
+	CLEAN_FREE char *parent = full ? str_format("%s/..", full) : NULL;
+	const char *seen_at;
+	struct stat own, above;
 	char *slash;
 
-	if (!full) {
+	if (!full || stat(full, &own) || stat(parent, &above)) {
 		return err_errno(err, ERR_FAILED, "%s", path);
 	}
 	slash = strrchr(full, '/');
-	if (!lx->userns || slash == full || (!strncmp(full, lx->ns_dir, len) && full[len] == '/')) {
+	if (!lx->userns || slash == full) {
 		*seen = take_ptr(full);
 		return 0;
 	}
-	*slash = '\0';
-	for (unsigned i = 0; i < lx->way_count; i++) {
-		if (!strcmp(lx->ways[i].parent, full)) {
-			w = &lx->ways[i];
+	/* The root of a mount is not seen through a bind of its parent. */
+	if (own.st_dev != above.st_dev) {
+		if (find_way(lx, full, &seen_at, err)) {
+			return -1;
 		}
+		*seen = str_format("%s", seen_at);
+		return 0;
 	}
-	if (!w && make_way(lx, full, &w, err)) {
+	*slash = '\0';
+	if (find_way(lx, full, &seen_at, err)) {
 		return -1;
 	}
-	*seen = str_format("%s/%s", w->seen_at, slash + 1);
+	*seen = str_format("%s/%s", seen_at, slash + 1);
 	return 0;
 }
 
@@ -207,7 +221,7 @@ static int configure_files(struct lxc_rt *lx, struct lxc_container *c, const str
 
 	if (reachable(lx, spec->data_dir, &data, err) || reachable(lx, spec->log_dir, &log, err) ||
 	    reachable(lx, lx->share_dir, &share, err) ||
-	    set_format(c, err, "lxc.rootfs.path", "dir:%s", lx->root_dir) ||
+	    set_item(c, "lxc.rootfs.path", "dir:" ROOT_DIR, err) ||
 	    add_bind(c, data, "data", "rw", err) || add_bind(c, log, "log", "rw", err) ||
 	    add_bind(c, share, "lento", "ro", err) ||
 	    add_tmpfs(c, "tmp", spec->tmp_bytes, "mode=1777", err) ||
@@ -366,22 +380,27 @@ static int wait_for_init(pid_t pid)
 }
 
 /*
+ * In a process of its own, since liblxc moves the one that calls start() to the
+ * monitor's cgroup, where a purge of the run would kill it.
+ *
  * liblxc runs newuidmap where it finds one, and that obeys /etc/subuid; as root we may
  * write the map ourselves, and liblxc does so when it finds no such program.
  */
-static bool start_without_helpers(struct lxc_container *c, char *const argv[])
+static bool start_apart(struct lxc_container *c, char *const argv[])
 {
-	CLEAN_FREE char *path = getenv("PATH") ? strdup(getenv("PATH")) : NULL;
-	bool ok;
+	pid_t pid = fork();
+	int status;
 
-	setenv("PATH", "/nonexistent", 1);
-	ok = c->start(c, 0, argv);
-	if (path) {
-		setenv("PATH", path, 1);
-	} else {
-		unsetenv("PATH");
+	if (pid == 0) {
+		setenv("PATH", "/nonexistent", 1);
+		_exit(!c->start(c, 0, argv));
 	}
-	return ok;
+	while (pid > 0 && waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR) {
+			return false;
+		}
+	}
+	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 static int start(struct lxc_rt *lx, struct lxc_peer *p, const struct rt_peer_spec *spec, struct err *err)
@@ -395,7 +414,7 @@ static int start(struct lxc_rt *lx, struct lxc_peer *p, const struct rt_peer_spe
 		return err_set(err, ERR_FAILED, "liblxc: no memory");
 	}
 	rt_init_argv(&room, spec, &inside);
-	ok = start_without_helpers(p->c, room.argv);
+	ok = start_apart(p->c, room.argv);
 	explicit_bzero(room.token, sizeof(room.token));
 	p->peer.init_pid = ok ? p->c->init_pid(p->c) : -1;
 	if (p->peer.init_pid <= 0 || wait_for_init(p->peer.init_pid)) {
@@ -439,12 +458,12 @@ static int lxc_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_pe
 	}
 	p->peer.rt = rt;
 	p->name = str_format("%s", spec->name);
-	p->log_path = str_format("%s/%s.log", lx->lxc_dir, spec->name);
+	p->log_path = str_format(LXC_DIR "/%s.log", spec->name);
 	p->group = str_format("%s/%s", lx->run_id, spec->name);
 	p->monitor_group = str_format("%s/mon-%s", lx->run_id, spec->name);
-	p->c = lxc_container_new(p->name, lx->lxc_dir);
+	p->c = lxc_container_new(p->name, LXC_DIR);
 	if (!p->c) {
-		err_set(err, ERR_FAILED, "liblxc makes no container in %s", lx->lxc_dir);
+		err_set(err, ERR_FAILED, "liblxc makes no container in " LXC_DIR);
 	} else if (chown(spec->log_dir, uid, uid)) {
 		err_errno(err, ERR_FAILED, "giving %s to the peer", spec->log_dir);
 	} else if (configure(lx, p, spec, err) == 0 && start(lx, p, spec, err) == 0) {
@@ -518,18 +537,14 @@ static void lxc_destroy(struct rt *rt)
 		umount2(lx->ways[i].seen_at, MNT_DETACH);
 		rmdir(lx->ways[i].seen_at);
 		free(lx->ways[i].seen_at);
-		free(lx->ways[i].parent);
+		free(lx->ways[i].dir);
 	}
-	if (lx->root_dir) {
-		rootfs_remove(lx->root_dir);
+	if (lx->mounted) {
+		rootfs_remove(ROOT_DIR);
+		umount2(PRIVATE_DIR, MNT_DETACH);
 	}
-	umount2("/run/lxc", MNT_DETACH);
-	fs_remove_tree(lx->lxc_dir, NULL);
 	free(lx->run_id);
-	free(lx->lxc_dir);
-	free(lx->ns_dir);
 	free(lx->share_dir);
-	free(lx->root_dir);
 	free(lx->seccomp_policy);
 	free(lx);
 }
@@ -560,8 +575,9 @@ static int check_namespaces(struct err *err)
 		CLEAN_FREE char *host = str_format("/proc/1/ns/%s", kinds[i]);
 		struct stat a, b;
 
+		/* Some hosts hide those of the first process even from root. */
 		if (stat(own, &a) || stat(host, &b)) {
-			return err_errno(err, ERR_HOST, "namespaces of this process");
+			continue;
 		}
 		if (a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
 			return err_set(err, ERR_FAILED, "the run has no %s namespace of its own", kinds[i]);
@@ -570,65 +586,31 @@ static int check_namespaces(struct err *err)
 	return 0;
 }
 
-/* Can any user get to @path? */
-static int check_open(const char *path, struct err *err)
+static int mount_private_dir(struct err *err)
 {
-	CLEAN_FREE char *p = str_format("%s", path);
-
-	for (char *s = p + 1; ; s++) {
-		struct stat st;
-		char kept = *s;
-
-		if (*s != '/' && *s != '\0') {
-			continue;
-		}
-		*s = '\0';
-		if (stat(p, &st)) {
-			return err_errno(err, ERR_FAILED, "%s", p);
-		}
-		if (!(st.st_mode & S_IXOTH)) {
-			return err_set(err, ERR_HOST, "%s: peers run as an unprivileged user and cannot pass "
-				       "this directory; chmod o+x it", p);
-		}
-		*s = kept;
-		if (kept == '\0') {
-			return 0;
-		}
-	}
-}
-
-/* liblxc keeps lock files below /run/lxc; with a mount there they stay in the run. */
-static int hide_lock_dir(struct err *err)
-{
-	if (fs_mkdirs("/run/lxc", 0755, err)) {
+	if (fs_mkdirs(PRIVATE_DIR, 0755, err)) {
 		return -1;
 	}
-	if (mount("lento", "/run/lxc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755,size=16m")) {
-		return err_errno(err, ERR_HOST, "mounting a tmpfs at /run/lxc");
+	if (mount("lento", PRIVATE_DIR, "tmpfs", MS_NOSUID, "mode=0755,size=64m")) {
+		return err_errno(err, ERR_HOST, "mounting a tmpfs at " PRIVATE_DIR);
 	}
 	return 0;
 }
 
 static int set_up(struct lxc_rt *lx, const struct rt_config *cfg, struct err *err)
 {
-	CLEAN_FREE char *root = NULL;
-
 	lx->run_id = str_format("%s", cfg->run_id);
-	lx->lxc_dir = str_format("%s/lxc", cfg->state_dir);
 	lx->share_dir = str_format("%s", cfg->share_dir);
 	lx->seccomp_policy = cfg->seccomp_policy ? str_format("%s", cfg->seccomp_policy) : NULL;
-	lx->ns_dir = realpath(cfg->ns_dir, NULL);
-	if (!lx->ns_dir) {
-		return err_errno(err, ERR_FAILED, "%s", cfg->ns_dir);
-	}
 	lx->userns = cfg->userns && userns_works();
-	root = str_format("%s/root", lx->ns_dir);
-	if ((lx->userns && check_open(lx->ns_dir, err)) || fs_mkdirs(lx->lxc_dir, 0755, err) ||
-	    hide_lock_dir(err) || rootfs_build(root, cfg->extra_root ? cfg->extra_root : "/", err)) {
+	if (mount_private_dir(err)) {
 		return -1;
 	}
-	lx->root_dir = take_ptr(root);
-	return 0;
+	lx->mounted = true;
+	if (fs_mkdirs(LXC_DIR, 0755, err)) {
+		return -1;
+	}
+	return rootfs_build(ROOT_DIR, cfg->extra_root ? cfg->extra_root : "/", err);
 }
 
 int rt_lxc_create(const struct rt_config *cfg, struct rt **rt, struct err *err)
