@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * init - find the vDSO, the next definitions and the clock page.
+ *
+ * Runs once: from the constructor, which is the first of all (-z initfirst), or
+ * from a call that came even earlier.  The program has one thread then.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#include "elf.h"
+#include "next.h"
+#include "shim.h"
+#include "signals.h"
+#include "timers.h"
+
+extern __typeof__(getauxval) getauxval __attribute__((weak));
+extern __typeof__(__errno_location) __errno_location __attribute__((weak));
+
+static int read_by_syscall(clockid_t id, struct timespec *ts)
+{
+	return (int)sys2(SYS_clock_gettime, id, ts);
+}
+
+struct shim shim = { .read_wall = read_by_syscall };
+
+int *shim_errno(void)
+{
+	static int nowhere;
+
+	return __errno_location ? __errno_location() : &nowhere;
+}
+
+long shim_result(long kernel_result)
+{
+	if (kernel_result < 0 && kernel_result > -4096) {
+		*shim_errno() = (int)-kernel_result;
+		return -1;
+	}
+	return kernel_result;
+}
+
+static clock_reader *find_vdso(void)
+{
+	struct elf_image vdso;
+	const void *header = getauxval ? (const void *)getauxval(AT_SYSINFO_EHDR) : NULL;
+	void *found = NULL;
+
+	if (header && elf_open_header(&vdso, header)) {
+		found = elf_find(&vdso, "__vdso_clock_gettime");
+		if (!found) {
+			found = elf_find(&vdso, "__kernel_clock_gettime");
+		}
+	}
+	return found ? (clock_reader *)(uintptr_t)found : read_by_syscall;
+}
+
+static const char *variable(const char *entry, const char *name)
+{
+	while (*name && *entry == *name) {
+		entry++;
+		name++;
+	}
+	return *name == '\0' && *entry == '=' ? entry + 1 : NULL;
+}
+
+/*
+ * The page's path as the program was started with it.  Read from the kernel:
+ * libc may not know its environment yet, and a program may have changed it.
+ */
+static const char *page_path(char *buf, size_t size)
+{
+	const char *found = NULL;
+	long fd = sys4(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC, 0);
+	size_t have = 0, start = 0;
+	long n = 1;
+
+	while (fd >= 0 && !found && n > 0) {
+		n = sys3(SYS_read, fd, buf + have, size - 1 - have);
+		if (n > 0) {
+			have += (size_t)n;
+		}
+		buf[have] = '\0';
+		for (size_t i = start; i < have && !found; i++) {
+			if (buf[i] == '\0') {
+				found = variable(buf + start, TIMEDIL_PAGE_ENV);
+				start = i + 1;
+			}
+		}
+		if (!found) {
+			/* Keep the unfinished entry; drop one longer than the buffer. */
+			size_t keep = have - start;
+
+			if (keep == size - 1) {
+				keep = 0;
+			}
+			for (size_t i = 0; i < keep; i++) {
+				buf[i] = buf[start + i];
+			}
+			have = keep;
+			start = 0;
+		}
+	}
+	if (fd >= 0) {
+		sys1(SYS_close, fd);
+	}
+	return found;
+}
+
+static const struct timedil_page *map_page(const char *path)
+{
+	const struct timedil_page *page;
+	long fd, address;
+
+	fd = sys4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
+	if (fd < 0) {
+		return NULL;
+	}
+	address = sys6(SYS_mmap, NULL, TIMEDIL_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	if (sys3(SYS_lseek, fd, 0, SEEK_END) < TIMEDIL_PAGE_BYTES && address > 0) {
+		sys2(SYS_munmap, address, TIMEDIL_PAGE_BYTES);
+		address = -EPROTO;
+	}
+	sys1(SYS_close, fd);
+	if (address < 0 && address > -4096) {
+		return NULL;
+	}
+	page = (const struct timedil_page *)address;
+	if (page->magic != TIMEDIL_PAGE_MAGIC || page->version != TIMEDIL_PAGE_VERSION ||
+	    page->bytes != sizeof(*page)) {
+		sys2(SYS_munmap, address, TIMEDIL_PAGE_BYTES);
+		return NULL;
+	}
+	return page;
+}
+
+static void complain(const char *path)
+{
+	static const char head[] = "libtimedil: no clock page at ", tail[] = "; not dilated\n";
+	size_t len = 0;
+
+	while (path[len]) {
+		len++;
+	}
+	sys3(SYS_write, 2, head, sizeof(head) - 1);
+	sys3(SYS_write, 2, path, len);
+	sys3(SYS_write, 2, tail, sizeof(tail) - 1);
+}
+
+void shim_init(void)
+{
+	char buf[4096];
+	const char *path;
+
+	if (shim.ready) {
+		return;
+	}
+	next_resolve();
+	shim.read_wall = find_vdso();
+	path = page_path(buf, sizeof(buf));
+	if (path && *path) {
+		shim.page = map_page(path);
+		if (!shim.page) {
+			complain(path);
+		}
+	}
+	__atomic_store_n(&shim.ready, true, __ATOMIC_RELEASE);
+	if (shim.page) {
+		signals_init();
+		timers_init(shim.page);
+	}
+}
+
+__attribute__((constructor)) static void construct(void)
+{
+	shim_init();
+}
+
+uint32_t vseq_wait(const struct timedil_page *page)
+{
+	uint32_t seq = 0, first = __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE);
+
+	for (unsigned i = 0; i < 1000000; i++) {
+		seq = __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE);
+		if (!(seq & 1)) {
+			break;
+		}
+		if (seq != first) {
+			first = seq;
+			i = 0;
+		}
+		if (i > 1000) {
+			sys0(SYS_sched_yield);
+		}
+	}
+	return seq;
+}
