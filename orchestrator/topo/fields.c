@@ -86,8 +86,9 @@ int read_fields(struct reader *r, const struct field_map *map, const struct node
 		const struct node *value = node_get(node, f->key);
 
 		if (!value && f->required) {
-			return node_fail(r->tree, node, r->err, "%s needs the key \"%s\"",
-					 map->what, f->key);
+			return node_fail(r->tree, node, r->err, "%s needs the key \"%s\"%s",
+					 map->what, f->key,
+					 node->place ? "; nothing had this name before" : "");
 		}
 		if (value && f->read(r, value, object)) {
 			return -1;
@@ -118,7 +119,7 @@ int read_list(struct reader *r, const struct node *node, const char *what)
 int read_text(struct reader *r, const struct node *node, const char *what, const char **text)
 {
 	if (node->kind != NODE_TEXT || !*node->text) {
-		return fail_kind(r, node, what, "a text");
+		return fail_kind(r, node, what, "a single value");
 	}
 	*text = node->text;
 	return 0;
@@ -144,7 +145,7 @@ int read_number(struct reader *r, const struct node *node, uint64_t min, uint64_
 	const char *p;
 
 	if (node->kind != NODE_TEXT || !*node->text) {
-		return fail_kind(r, node, "this", "a whole number");
+		return fail_kind(r, node, "a whole number", "a single value");
 	}
 	for (p = node->text; *p >= '0' && *p <= '9'; p++) {
 		if (__builtin_mul_overflow(v, 10, &v) ||
