@@ -3,7 +3,7 @@
 # The test of lento-wire as a process starts the program.
 $(BUILD)/tests/unit/test_wire_process: | $(BUILD)/lento-wire
 
-# Run by tests/system/wire.bats.
-$(BUILD)/tests/system/wire_net: tests/system/wire_net.c $(ARCHIVES)
+# Run by tests/system/wire.bats and scripts/bench-wire.
+$(BUILD)/tests/system/wire_%: tests/system/wire_%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVES) -lm -lpthread

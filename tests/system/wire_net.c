@@ -9,17 +9,11 @@
  * is about times is tried up to five times, as another program may have taken the
  * processor; a wrong emulator is wrong each time.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/rtnetlink.h>
 #include <math.h>
-#include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,12 +26,12 @@
 #include "timedil/vtime.h"
 #include "wire/tun.h"
 #include "wire/wire.h"
+#include "wire_ns.h"
 
 #define PEERS 3
 #define TRIES 5
 #define UDP_PORT 5000
 #define PING_PORT 7
-#define MTU 1500
 #define UDP_PAYLOAD (MTU - 28)
 
 struct peer {
@@ -57,18 +51,6 @@ struct bed {
 
 static const char *program;
 
-static void die(const char *what)
-{
-	fprintf(stderr, "wire_net: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void die_err(const struct err *err)
-{
-	fprintf(stderr, "wire_net: %s\n", err->msg);
-	exit(err->kind == ERR_HOST ? 77 : 1);
-}
-
 /* A line for the reader; returns @good. */
 static bool report(bool good, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -85,65 +67,7 @@ static bool report(bool good, const char *fmt, ...)
 	return good;
 }
 
-static uint32_t ip_of(unsigned i)
-{
-	return 0x0a630001 + i; /* 10.99.0.1 ... */
-}
-
-static struct sockaddr_in address(unsigned i, uint16_t port)
-{
-	return (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(ip_of(i)),
-	};
-}
-
 /* --- the bed ------------------------------------------------------------- */
-
-/* Move device @name of this namespace into @ns, where it is called @to. */
-static void move_device(const char *name, int ns, const char *to)
-{
-	struct {
-		struct nlmsghdr head;
-		struct ifinfomsg info;
-		struct rtattr ns_attr;
-		uint32_t ns_fd;
-		struct rtattr name_attr;
-		char name[IFNAMSIZ];
-	} req = {
-		.head = {.nlmsg_len = sizeof(req), .nlmsg_type = RTM_NEWLINK,
-			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
-		.info = {.ifi_index = (int)if_nametoindex(name)},
-		.ns_attr = {.rta_len = RTA_LENGTH(4), .rta_type = IFLA_NET_NS_FD},
-		.ns_fd = (uint32_t)ns,
-		.name_attr = {.rta_len = RTA_LENGTH(IFNAMSIZ), .rta_type = IFLA_IFNAME},
-	};
-	struct {
-		struct nlmsghdr head;
-		struct nlmsgerr err;
-		char rest[256];
-	} ack;
-	int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-
-	strncpy(req.name, to, sizeof(req.name) - 1);
-	if (sock < 0 || send(sock, &req, sizeof(req), 0) < 0 ||
-	    recv(sock, &ack, sizeof(ack), 0) < (ssize_t)sizeof(ack.head)) {
-		die("rtnetlink");
-	}
-	if (ack.err.error) {
-		errno = -ack.err.error;
-		die("move device");
-	}
-	close(sock);
-}
-
-static void enter_ns(int ns)
-{
-	if (setns(ns, CLONE_NEWNET)) {
-		die("setns");
-	}
-}
 
 static void make_peer(struct bed *bed, unsigned i, const struct wire_link *link, int home)
 {
@@ -151,29 +75,13 @@ static void make_peer(struct bed *bed, unsigned i, const struct wire_link *link,
 	struct sockaddr_in sin = address(i, UDP_PORT);
 	struct wire_link with_ip = *link;
 	int tun, size = 4 << 20;
-	char name[IFNAMSIZ];
 	struct err err;
 
-	/* Opened here and moved: the descriptor keeps the namespace in which it was opened. */
-	snprintf(name, sizeof(name), "peer%u", i);
-	if (tun_open(name, &tun, &err)) {
-		die_err(&err);
-	}
-	if (unshare(CLONE_NEWNET)) {
-		fprintf(stderr, "wire_net: no network namespace: %s\n", strerror(errno));
-		exit(77);
-	}
-	p->ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	enter_ns(home);
-	move_device(name, p->ns, "eth0");
-	enter_ns(p->ns);
-	if (tun_configure("eth0", ip_of(i), 8, MTU, &err)) {
-		die_err(&err);
-	}
+	p->ns = new_peer_ns(i, home, &tun);
 	p->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	p->icmp = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
 	p->raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	if (p->ns < 0 || p->udp < 0 || p->icmp < 0 || p->raw < 0 ||
+	if (p->udp < 0 || p->icmp < 0 || p->raw < 0 ||
 	    bind(p->udp, (struct sockaddr *)&sin, sizeof(sin))) {
 		die("sockets");
 	}
