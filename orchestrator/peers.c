@@ -283,6 +283,7 @@ void peer_stop(struct run *run, struct peer *peer)
 	}
 	peer->state = PEER_STOPPING;
 	peer->kill_at = (wall_t) { wall_now().ns + image->stop_grace_wns };
+	peer->ask_again_at = (wall_t) { peer->kill_at.ns - image->stop_grace_wns / 2 };
 	if (initlink_signal(peer->init, image->stop_signal, &err)) {
 		run_log(run, "peer %s: %s", peer->name, err.msg);
 		peer->kill_at = wall_now();
@@ -295,6 +296,20 @@ void peer_kill(struct run *run, struct peer *peer)
 
 	if (peer->box && rt_peer_kill(peer->box, &err)) {
 		run_log(run, "peer %s: %s", peer->name, err.msg);
+	}
+}
+
+void peer_press(struct run *run, struct peer *peer, wall_t now)
+{
+	if (peer->state != PEER_STOPPING || peer->killed_by_us) {
+		return;
+	}
+	if (now.ns >= peer->kill_at.ns) {
+		peer->killed_by_us = true;
+		peer_kill(run, peer);
+	} else if (now.ns >= peer->ask_again_at.ns && peer->init) {
+		peer->ask_again_at = peer->kill_at;
+		initlink_signal(peer->init, peer->group->image->stop_signal, NULL);
 	}
 }
 

@@ -162,18 +162,12 @@ static void events_due(struct run *run, int64_t now)
 	}
 }
 
-static void kill_overdue(struct run *run)
+static void press_all(struct run *run)
 {
 	wall_t now = wall_now();
 
-	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
-		struct peer *p = &run->peers[i];
-
-		if (p->state == PEER_STOPPING && !p->killed_by_us && now.ns >= p->kill_at.ns &&
-		    !clockctl_paused(run->clock)) {
-			p->killed_by_us = true;
-			peer_kill(run, p);
-		}
+	for (uint32_t i = 0; i < run->exp->peer_count && !clockctl_paused(run->clock); i++) {
+		peer_press(run, &run->peers[i], now);
 	}
 }
 
@@ -302,7 +296,7 @@ int run_loop(struct run *run, struct err *err)
 		for (uint32_t i = 0; i < run->exp->peer_count; i++) {
 			peer_progress(run, &run->peers[i]);
 		}
-		kill_overdue(run);
+		press_all(run);
 		if (wall_now().ns >= next_tick.ns) {
 			tick(run);
 			next_tick.ns += NS_PER_S;

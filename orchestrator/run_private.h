@@ -47,7 +47,7 @@ struct peer {
 	struct rt_peer *box;
 	struct initlink_peer *init;
 	struct rt_paths paths;
-	wall_t kill_at;            /* when STOPPING: SIGKILL then */
+	wall_t ask_again_at, kill_at; /* when STOPPING: the signal once more, SIGKILL */
 	bool asked_to_leave;       /* by an event or by after: leave, before the stop phase */
 	bool killed_by_us;         /* SIGKILL after the grace time */
 	struct peer_result *res;   /* in run->res.peers; NULL for the probe peer */
@@ -127,8 +127,13 @@ void run_teardown(struct run *run);
 int peer_boot(struct run *run, struct peer *peer, struct err *err);
 /* Send START.  A peer that cannot be started is ENDED, with its reason. */
 void peer_start(struct run *run, struct peer *peer);
-/* SIGTERM (or the image's signal), SIGKILL after its grace time. */
+/*
+ * Ask it to end, by the image's stop signal.  peer_press(), called from time to time
+ * from then on, asks again after half of the grace time (many clients take leave of
+ * their tracker after the first signal and end at once after the second) and kills it at the end.
+ */
 void peer_stop(struct run *run, struct peer *peer);
+void peer_press(struct run *run, struct peer *peer, wall_t now);
 void peer_kill(struct run *run, struct peer *peer);
 void peer_event(struct run *run, const struct init_event *ev);
 bool peer_alive(const struct peer *peer);

@@ -21,10 +21,12 @@
 
 /* --- stop ------------------------------------------------------------------------- */
 
-static bool any_alive(const struct run *run)
+static bool any_alive(const struct run *run, bool trackers)
 {
 	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
-		if (peer_alive(&run->peers[i])) {
+		const struct peer *p = &run->peers[i];
+
+		if ((p->group->role == ROLE_TRACKER) == trackers && peer_alive(p)) {
 			return true;
 		}
 	}
@@ -40,24 +42,40 @@ static void thaw_all(struct run *run)
 	}
 }
 
-static void kill_late(struct run *run, bool now)
+static void press_all(struct run *run, bool now)
 {
-	wall_t w = wall_now();
+	wall_t w = { now ? INT64_MAX : wall_now().ns };
+
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		peer_press(run, &run->peers[i], w);
+	}
+}
+
+static void stop_some(struct run *run, bool trackers, int interrupts)
+{
+	int64_t latest = 0;
 
 	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
 		struct peer *p = &run->peers[i];
 
-		if (peer_alive(p) && !p->killed_by_us && (now || w.ns >= p->kill_at.ns)) {
-			p->killed_by_us = true;
-			peer_kill(run, p);
+		if ((p->group->role == ROLE_TRACKER) != trackers) {
+			continue;
 		}
+		peer_stop(run, p);
+		if (peer_alive(p) && p->kill_at.ns > latest) {
+			latest = p->kill_at.ns;
+		}
+	}
+	/* Who asks twice does not want to wait. */
+	while (any_alive(run, trackers) && wall_now().ns < latest + KILL_WAIT_NS) {
+		press_all(run, run->interrupts > interrupts);
+		run_poll(run, POLL_MS);
 	}
 }
 
 void run_stop(struct run *run)
 {
 	int interrupts = run->interrupts;
-	int64_t latest = 0;
 
 	run->res.virt_ns = clockctl_elapsed(run->clock);
 	if (clockctl_paused(run->clock)) {
@@ -65,19 +83,11 @@ void run_stop(struct run *run)
 		clockctl_run(run->clock);
 	}
 	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
-		struct peer *p = &run->peers[i];
-
-		peer_progress(run, p);
-		peer_stop(run, p);
-		if (peer_alive(p) && p->kill_at.ns > latest) {
-			latest = p->kill_at.ns;
-		}
+		peer_progress(run, &run->peers[i]);
 	}
-	/* Who asks twice does not want to wait. */
-	while (any_alive(run) && wall_now().ns < latest + KILL_WAIT_NS) {
-		kill_late(run, run->interrupts > interrupts);
-		run_poll(run, POLL_MS);
-	}
+	/* Trackers last: a client that ends takes its leave of them. */
+	stop_some(run, false, interrupts);
+	stop_some(run, true, interrupts);
 }
 
 /* --- collect ------------------------------------------------------------------------ */

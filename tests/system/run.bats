@@ -52,13 +52,13 @@ LONG=(--no-calibrate --set links.dsl.up=16kbit/s --set links.lan.up=16kbit/s "$S
 	id=$(wait_phase x run)
 	"$LENTO" ps | grep -F "$id"
 	"$LENTO" ps "$id" | grep -E '^leechers-1 .*ctorrent'
-	[ "$("$LENTO" exec leechers-0 /bin/hostname)" = leechers-0 ]
-	run "$LENTO" exec leechers-0 /bin/sh -c 'exit 7'
+	[ "$("$LENTO" exec leechers-1 /bin/hostname)" = leechers-1 ]
+	run "$LENTO" exec leechers-1 /bin/sh -c 'exit 7'
 	[ "$status" -eq 7 ]
-	run "$LENTO" exec leecher-0 /bin/true
+	run "$LENTO" exec leecher-1 /bin/true
 	[ "$status" -eq 2 ]
-	[[ "$output" == *'did you mean "leechers-0"'* ]]
-	"$LENTO" logs tracker-0 >/dev/null
+	[[ "$output" == *'did you mean "leechers-1"'* ]]
+	"$LENTO" logs tracker-1 >/dev/null
 	"$LENTO" set tdf=0.5
 	"$LENTO" ps --json | grep -q '"tdf": "0.5"'
 	"$LENTO" pause
