@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The clock shim, its launcher and their tests.
 
-# Waking the sleepers belongs to the page's writers.
-$(BUILD)/libvtime.a: $(BUILD)/obj/timedil/kick.o
-
 # The shim depends on no library at all, not even libc: see timedil/shim/shim.h.
 # It is never built with a sanitizer, whose run-time starts after it.
 SHIM_SRCS := $(wildcard timedil/shim/*.c)

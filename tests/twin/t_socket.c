@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Times kept in sockets.  Local sockets only: no packet leaves the process. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "twin.h"
+
+static struct timeval tv_of(int64_t ns)
+{
+	return (struct timeval){ ns / NS_PER_S, ns % NS_PER_S / 1000 };
+}
+
+static int pair_with(int name, int64_t ns)
+{
+	struct timeval tv = tv_of(ns);
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 ||
+	    setsockopt(fds[0], SOL_SOCKET, name, &tv, sizeof(tv)) != 0) {
+		return -1;
+	}
+	return fds[0];
+}
+
+static int64_t would_block(ssize_t ret, int64_t ns)
+{
+	return ret == -1 && errno == EAGAIN ? ns : fail("no time-out");
+}
+
+TWIN(setsockopt, WAIT_BY_TICKS)
+{
+	struct msghdr msg = { .msg_name = NULL };
+
+	return would_block(recvmsg(pair_with(SO_RCVTIMEO, ns), &msg, 0), ns);
+}
+
+TWIN(rcvtimeo_recv, WAIT_BY_TICKS)
+{
+	char c;
+
+	return would_block(recv(pair_with(SO_RCVTIMEO, ns), &c, 1, 0), ns);
+}
+
+TWIN(rcvtimeo_read, WAIT_BY_TICKS)
+{
+	char c;
+
+	return would_block(read(pair_with(SO_RCVTIMEO, ns), &c, 1), ns);
+}
+
+TWIN(sndtimeo_write, WAIT_BY_TICKS)
+{
+	static char block[1 << 16];
+	int fd = pair_with(SO_SNDTIMEO, ns);
+
+	while (send(fd, block, sizeof(block), MSG_DONTWAIT) > 0) {
+	}
+	return would_block(write(fd, block, sizeof(block)), ns);
+}
+
+TWIN(rcvtimeo_accept, WAIT_BY_TICKS)
+{
+	struct sockaddr_un any = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct timeval tv = tv_of(ns);
+
+	/* The family alone: the kernel chooses an abstract name. */
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) != 0 || listen(fd, 1) != 0) {
+		return fail("listen");
+	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	return would_block(accept(fd, NULL, NULL), ns);
+}
+
+/* What was set reads back, and the kernel has it times the factor. */
+static int64_t reads_back(int fd, int level, int name, int value, int exact)
+{
+	socklen_t len = sizeof(int);
+	int got = 0, raw = 0;
+	double want = value * twin_factor();
+
+	if (setsockopt(fd, level, name, &value, sizeof(value)) != 0 ||
+	    getsockopt(fd, level, name, &got, &len) != 0) {
+		return fail("an option is refused");
+	}
+	if (exact ? got != value : abs(got - value) > value / 5 + 1) {
+		return fail("an option reads back differently");
+	}
+	len = sizeof(raw);
+	raw_syscall(SYS_getsockopt, fd, level, name, (long)&raw, (long)&len, 0);
+	return raw >= want * .8 && raw <= want * 1.2 + 1 ? 0 : fail("the kernel has another value");
+}
+
+TWIN(getsockopt, CHECK)
+{
+	int fd = pair_with(SO_RCVTIMEO, ns), tcp = socket(AF_INET, SOCK_STREAM, 0);
+	struct linger l = { 1, 15 };
+	struct timeval tv;
+	socklen_t len = sizeof(tv);
+	int64_t off;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) != 0 || len != sizeof(tv)) {
+		return fail("SO_RCVTIMEO");
+	}
+	/* The kernel keeps it in ticks, up to 10 ms. */
+	off = tv.tv_sec * NS_PER_S + tv.tv_usec * 1000 - ns;
+	if (llabs(off) > (int64_t)(10e6 / twin_factor()) + 1000) {
+		return fail("SO_RCVTIMEO reads back differently");
+	}
+	len = sizeof(l);
+	setsockopt(tcp, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	l.l_linger = 0;
+	getsockopt(tcp, SOL_SOCKET, SO_LINGER, &l, &len);
+	if (l.l_onoff != 1 || l.l_linger != 15) {
+		return fail("SO_LINGER reads back differently");
+	}
+	if (reads_back(tcp, IPPROTO_TCP, TCP_USER_TIMEOUT, 30000, 1) != 0 ||
+	    reads_back(tcp, IPPROTO_TCP, TCP_KEEPIDLE, 60, 1) != 0 ||
+	    reads_back(tcp, IPPROTO_TCP, TCP_KEEPINTVL, 10, 1) != 0 ||
+	    reads_back(tcp, IPPROTO_TCP, TCP_LINGER2, 15, 1) != 0) {
+		return TWIN_FAILED;
+	}
+	close(tcp);
+	return 0;
+}
+
+/* --- time stamps ---------------------------------------------------------------------- */
+
+/* A pair of datagram sockets with stamps, in a network namespace of our own: only IP
+ * sockets stamp. */
+static int stamped_pair(int fds[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	int one = 1;
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fds[0] = socket(AF_INET, SOCK_DGRAM, 0);
+	fds[1] = socket(AF_INET, SOCK_DGRAM, 0);
+	return bind(fds[0], (struct sockaddr *)&at, sizeof(at)) == 0 &&
+			       getsockname(fds[0], (struct sockaddr *)&at, &len) == 0 &&
+			       connect(fds[1], (struct sockaddr *)&at, len) == 0 &&
+			       setsockopt(fds[0], SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)) == 0 ?
+		       0 :
+		       -1;
+}
+
+static int64_t stamp_in(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
+			struct timespec ts;
+
+			memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+			return ns_of(ts);
+		}
+	}
+	return fail("no time stamp came");
+}
+
+int twin_own_network(void);
+
+static int64_t receive_stamp(int many, const struct timespec *timeout)
+{
+	char control[256], data[8];
+	struct iovec iov = { data, sizeof(data) };
+	struct mmsghdr m = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+					  .msg_controllen = sizeof(control) } };
+	struct timespec ts = timeout ? *timeout : (struct timespec){ 0, 0 };
+	int64_t stamp, now;
+	int fds[2];
+
+	if (twin_own_network() != 0) {
+		return TWIN_SKIPPED;
+	}
+	if (stamped_pair(fds) != 0 || send(fds[1], "x", 1, 0) != 1) {
+		return fail("no datagram went");
+	}
+	if (many ? recvmmsg(fds[0], &m, 1, 0, timeout ? &ts : NULL) != 1 :
+		   recvmsg(fds[0], &m.msg_hdr, 0) != 1) {
+		return fail("no datagram came");
+	}
+	now = now_ns(CLOCK_REALTIME);
+	stamp = stamp_in(&m.msg_hdr);
+	close(fds[0]);
+	close(fds[1]);
+	if (stamp > 0 && (stamp > now || stamp < now - 500 * NS_PER_MS)) {
+		return fail("the stamp is far from the clock");
+	}
+	return stamp;
+}
+
+TWIN(recvmsg, READ)
+{
+	(void)ns;
+	return receive_stamp(0, NULL);
+}
+
+TWIN(recvmmsg, READ)
+{
+	struct timespec timeout = { 5, 0 };
+
+	(void)ns;
+	return receive_stamp(1, &timeout);
+}
