@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,13 +130,15 @@ static int open_log(const char *dir, const char *name, int as_fd)
 
 static void become_client(const struct init *in, const struct start *st, int status_fd)
 {
-	struct sigaction plain = { .sa_handler = SIG_DFL };
+	/* As the kernel lays it out; all zero is SIG_DFL.  libc hides its own two
+	 * signals from sigaction(), but posix_spawn() may have set them ignored. */
+	static const unsigned long plain[4];
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	sigset_t none;
 	int errnum;
 
 	for (int signo = 1; signo < NSIG; signo++) {
-		sigaction(signo, &plain, NULL);
+		syscall(SYS_rt_sigaction, signo, plain, NULL, sizeof(unsigned long));
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
