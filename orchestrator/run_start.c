@@ -113,6 +113,6 @@ int run_start(struct run *run, struct err *err)
 		r->started_ns = r->started_ns >= 0 ? 0 : -1;
 		r->ready_ns = r->ready_ns >= 0 ? 0 : -1;
 	}
-	run_say(run, "%u peers are up; the run begins", run->exp->peer_count);
+	run_say(run, "the ground is laid; the run begins");
 	return 0;
 }

@@ -73,7 +73,7 @@ LONG=(--no-calibrate --set links.dsl.up=16kbit/s --set links.lan.up=16kbit/s "$S
 	kill -INT "$LENTO_PID"
 	wait_end "$LENTO_PID" 30
 	[ -s "$RESULTS/x/latest/results.json" ]
-	[ "$(field "$RESULTS/x/latest/results.json" 'r["metadata"]["interrupted"]')" = True ]
+	[ "$(field "$RESULTS/x/latest/results.json" 'r["run"]["interrupted"]')" = True ]
 	[ -z "$(leftovers "$id")" ]
 }
 
