@@ -315,7 +315,7 @@ static bool format_in(uint64_t value, const struct unit *unit, char *buf, size_t
 	return n > 0 && (size_t)n < len && (!*fraction || strcspn(buf, ".") + strlen(fraction) <= 19);
 }
 
-/* The shortest; among equals a whole number, then the largest unit. */
+/* The shortest that does not begin with 0; among equals a whole number, then the largest unit. */
 static const char *format_shortest(uint64_t value, const struct unit *units, size_t count,
 				   char *buf, size_t len)
 {
@@ -324,7 +324,7 @@ static const char *format_shortest(uint64_t value, const struct unit *units, siz
 	for (size_t i = 0; i < count; i++) {
 		size_t a, b;
 
-		if (!format_in(value, &units[i], text, sizeof(text)) &&
+		if ((!format_in(value, &units[i], text, sizeof(text)) || value < units[i].size) &&
 		    units[i].size != 1) {
 			continue;
 		}

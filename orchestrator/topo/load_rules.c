@@ -332,7 +332,7 @@ static int read_file_name(struct reader *r, const struct node *node, void *objec
 	if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") !=
 		    strlen(text) || strlen(text) > MAX_FILE_NAME || *text == '.' || *text == '-') {
 		return node_fail(r->tree, node, r->err,
-				 "%s; the payload's name has at most %u of a-z, A-Z, 0-9, \".\", \"_\", \"-\" and begins with none of the last but \"_\"",
+				 "%s; the payload's name has at most %u of a-z, A-Z, 0-9, \".\", \"_\", \"-\"; the first is no \".\" and no \"-\"",
 				 node_show(node, shown), MAX_FILE_NAME);
 	}
 	return read_string(r, node, "a file name", &((struct payload_spec *)object)->name);

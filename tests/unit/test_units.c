@@ -165,6 +165,7 @@ static void formats(void **state)
 	assert_string_equal(units_format_duration(2 * MINUTE, buf, sizeof(buf)), "2min");
 	assert_string_equal(units_format_duration(2 * HOUR, buf, sizeof(buf)), "2h");
 	assert_string_equal(units_format_duration(1500000000, buf, sizeof(buf)), "1.5s");
+	assert_string_equal(units_format_duration(200000000, buf, sizeof(buf)), "200ms");
 	assert_string_equal(units_format_duration(0, buf, sizeof(buf)), "0s");
 	assert_string_equal(units_format_duration(-30000000, buf, sizeof(buf)), "-30ms");
 	assert_string_equal(units_format_size(262144, buf, sizeof(buf)), "256KiB");

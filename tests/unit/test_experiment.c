@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Experiment files: the good ones survive printing, the bad ones are refused with
+ * their place.  "test_experiment --fields" prints the parser's tables of keys for
+ * test_schema.py.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "topo/experiment.h"
+#include "topo/fields.h"
+#include "topo/image.h"
+#include "topo/limits.h"
+#include "topo/load.h"
+
+#define SECOND INT64_C(1000000000)
+
+static struct experiment *load_with(const char *path, const char *const *sets)
+{
+	struct experiment *exp = NULL;
+	struct err err = {0};
+
+	if (experiment_load(path, sets, "images", &exp, &err)) {
+		fail_msg("%s", err.msg);
+	}
+	return exp;
+}
+
+static char *print(const struct experiment *exp)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	assert_int_equal(experiment_print(exp, f), 0);
+	fclose(f);
+	return text;
+}
+
+/* A temporary file with @text; the caller unlinks it. */
+static void write_temp(char path[], const char *text, size_t len)
+{
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	close(fd);
+}
+
+/* --- equality ------------------------------------------------------------- */
+
+static void same_text(const char *a, const char *b)
+{
+	assert_int_equal(a == NULL, b == NULL);
+	if (a) {
+		assert_string_equal(a, b);
+	}
+}
+
+static void same_queue(const struct queue_spec *a, const struct queue_spec *b)
+{
+	assert_int_equal(a->unit, b->unit);
+	assert_true(a->limit == b->limit);
+}
+
+static void same_link(const struct link_spec *a, const struct link_spec *b)
+{
+	same_text(a->name, b->name);
+	assert_true(a->down_bps == b->down_bps && a->up_bps == b->up_bps);
+	assert_true(a->down_delay_ns == b->down_delay_ns && a->up_delay_ns == b->up_delay_ns);
+	assert_true(a->down_loss == b->down_loss && a->up_loss == b->up_loss);
+	same_queue(&a->down_queue, &b->down_queue);
+	same_queue(&a->up_queue, &b->up_queue);
+}
+
+static void same_group(const struct group_spec *a, const struct group_spec *b)
+{
+	same_text(a->name, b->name);
+	same_text(a->image_name, b->image_name);
+	same_text(a->image->name, b->image->name);
+	assert_int_equal(a->role, b->role);
+	assert_int_equal(a->count, b->count);
+	assert_int_equal(a->first_peer, b->first_peer);
+	assert_int_equal(a->link, b->link);
+	assert_int_equal(a->addresses.network, b->addresses.network);
+	assert_int_equal(a->addresses.bits, b->addresses.bits);
+	assert_int_equal(a->start.kind, b->start.kind);
+	assert_true(a->start.at_ns == b->start.at_ns && a->start.every_ns == b->start.every_ns);
+	same_text(a->start.trace_path, b->start.trace_path);
+	if (a->start.kind == START_TRACE) {
+		assert_memory_equal(a->start.trace_ns, b->start.trace_ns,
+				    a->count * sizeof(int64_t));
+	}
+	assert_int_equal(a->after, b->after);
+	assert_int_equal(a->expect, b->expect);
+	assert_true(a->memory_bytes == b->memory_bytes && a->pids == b->pids);
+	for (size_t i = 0; a->args[i] || b->args[i]; i++) {
+		same_text(a->args[i], b->args[i]);
+	}
+}
+
+static void same_experiment(const struct experiment *a, const struct experiment *b)
+{
+	same_text(a->name, b->name);
+	assert_true(a->seed == b->seed && a->limit_ns == b->limit_ns);
+	assert_true((uint64_t)a->tdf.num * b->tdf.den == (uint64_t)b->tdf.num * a->tdf.den);
+	assert_true(a->payload.size_bytes == b->payload.size_bytes);
+	assert_true(a->payload.piece_bytes == b->payload.piece_bytes);
+	same_text(a->payload.path, b->payload.path);
+	same_text(a->payload.name, b->payload.name);
+	assert_int_equal(a->link_count, b->link_count);
+	assert_int_equal(a->group_count, b->group_count);
+	assert_int_equal(a->delay_count, b->delay_count);
+	assert_int_equal(a->event_count, b->event_count);
+	assert_int_equal(a->peer_count, b->peer_count);
+	assert_int_equal(a->image_count, b->image_count);
+	for (size_t i = 0; i < a->link_count; i++) {
+		same_link(&a->links[i], &b->links[i]);
+	}
+	for (size_t i = 0; i < a->group_count; i++) {
+		same_group(&a->groups[i], &b->groups[i]);
+		assert_int_equal(a->stop.groups[i], b->stop.groups[i]);
+	}
+	for (size_t i = 0; i < a->delay_count; i++) {
+		assert_int_equal(a->delays[i].a, b->delays[i].a);
+		assert_int_equal(a->delays[i].b, b->delays[i].b);
+		assert_true(a->delays[i].delay_ns == b->delays[i].delay_ns);
+	}
+	for (size_t i = 0; i < a->event_count; i++) {
+		assert_true(a->events[i].at_ns == b->events[i].at_ns);
+		assert_int_equal(a->events[i].group, b->events[i].group);
+		assert_true(a->events[i].pick_share == b->events[i].pick_share);
+		assert_int_equal(a->events[i].pick_count, b->events[i].pick_count);
+		assert_int_equal(a->events[i].what, b->events[i].what);
+	}
+	assert_int_equal(a->stop.kind, b->stop.kind);
+	assert_true(a->stop.linger_ns == b->stop.linger_ns);
+}
+
+/* --- files ---------------------------------------------------------------- */
+
+/* Call @each with the path of every *.yaml in @dir; returns how many. */
+static unsigned each_file(const char *dir, void (*each)(const char *path))
+{
+	CLEAN_CLOSEDIR DIR *d = opendir(dir);
+	const struct dirent *entry;
+	unsigned count = 0;
+
+	assert_non_null(d);
+	while ((entry = readdir(d))) {
+		size_t len = strlen(entry->d_name);
+
+		if (len > 5 && strcmp(entry->d_name + len - 5, ".yaml") == 0) {
+			CLEAN_FREE char *path = str_format("%s/%s", dir, entry->d_name);
+
+			each(path);
+			count++;
+		}
+	}
+	return count;
+}
+
+/* Printed elsewhere and loaded again: the same experiment, and the same text. */
+static void survives_printing(const char *path)
+{
+	char temp[] = "/tmp/test_experiment.XXXXXX";
+	struct experiment *exp = load_with(path, NULL), *again;
+	CLEAN_FREE char *text = print(exp), *twice = NULL;
+
+	write_temp(temp, text, strlen(text));
+	again = load_with(temp, NULL);
+	unlink(temp);
+	same_experiment(exp, again);
+	twice = print(again);
+	assert_string_equal(text, twice);
+	experiment_destroy(exp);
+	experiment_destroy(again);
+}
+
+static void good_files(void **state)
+{
+	(void)state;
+	assert_true(each_file("tests/data/good", survives_printing) >= 4);
+	assert_true(each_file("topologies", survives_printing) >= 4);
+}
+
+/* The first line says "# expect: LINE:COLUMN text". */
+static void refused_as_expected(const char *path)
+{
+	struct experiment *exp = NULL;
+	CLEAN_FREE char *text = NULL, *prefix = NULL;
+	struct err err = {0};
+	char *expected;
+	unsigned line, column;
+	int used = 0;
+
+	assert_int_equal(fs_read(path, &text, NULL, &err), 0);
+	text[strcspn(text, "\n")] = '\0';
+	assert_int_equal(sscanf(text, "# expect: %u:%u %n", &line, &column, &used), 2);
+	expected = text + used;
+	assert_true(*expected != '\0');
+	prefix = str_format("%s:%u:%u: ", path, line, column);
+
+	assert_int_equal(experiment_load(path, NULL, "images", &exp, &err), -1);
+	if (err.kind != ERR_USAGE || strncmp(err.msg, prefix, strlen(prefix)) != 0 ||
+	    !strstr(err.msg, expected) || strchr(err.msg, '\n')) {
+		fail_msg("%s\n  expected %s ... %s\n  found    %s", path, prefix, expected, err.msg);
+	}
+}
+
+static void bad_files(void **state)
+{
+	(void)state;
+	assert_true(each_file("tests/data/bad", refused_as_expected) >= 30);
+}
+
+static void no_file(void **state)
+{
+	static const char *const paths[] = {"tests/data/no-such.yaml", "tests/data", "/dev/zero"};
+	struct experiment *exp = NULL;
+	struct err err;
+	char temp[] = "/tmp/test_experiment.XXXXXX";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		err = (struct err){0};
+		assert_int_equal(experiment_load(paths[i], NULL, "images", &exp, &err), -1);
+		assert_int_equal(err.kind, ERR_USAGE);
+		assert_ptr_equal(strstr(err.msg, paths[i]), err.msg);
+	}
+	write_temp(temp, "", 0); /* no byte at all, which a file with an expectation cannot be */
+	assert_int_equal(experiment_load(temp, NULL, "images", &exp, &err), -1);
+	unlink(temp);
+	assert_non_null(strstr(err.msg, ":1:1: the file is empty"));
+}
+
+/* --- values --------------------------------------------------------------- */
+
+static void everything(void **state)
+{
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", NULL);
+	const struct link_spec *both = &exp->links[3], *open = &exp->links[4];
+	const struct group_spec *a = &exp->groups[2], *c = &exp->groups[4];
+	static const int64_t trace[] = {0, 1500000000, 1500000000, 120 * SECOND};
+
+	(void)state;
+	assert_string_equal(exp->name, "everything-1");
+	assert_true(exp->seed == UINT64_MAX);
+	assert_true(exp->tdf.num * 8 == exp->tdf.den);
+	assert_true(exp->limit_ns == 5400 * SECOND);
+	assert_true(exp->payload.size_bytes == 1500000 && exp->payload.piece_bytes == 16384);
+	assert_string_equal(exp->payload.name, "Data_1.bin");
+	assert_null(exp->payload.path);
+
+	assert_int_equal(exp->link_count, 5);
+	assert_string_equal(both->name, "both");
+	assert_true(both->down_bps == 2000000 && both->up_bps == 1048576);
+	assert_true(both->down_delay_ns == 5500000 && both->up_delay_ns == 12000);
+	assert_true(both->down_loss == 0.00065 && both->up_loss == 0);
+	assert_true(both->down_queue.unit == QUEUE_NS && both->down_queue.limit == 200000000);
+	assert_true(both->up_queue.unit == QUEUE_BYTES && both->up_queue.limit == 65536);
+	assert_true(open->down_bps == 0 && open->up_bps == 0);
+	assert_true(open->up_queue.unit == QUEUE_PACKETS && open->up_queue.limit == 1);
+	/* 200 ms of 2 Mbit/s; 200 ms of 128 kbit/s are less than ten packets. */
+	assert_true(exp->links[0].down_queue.limit == 50000 && exp->links[0].up_queue.limit == 15000);
+
+	assert_int_equal(exp->group_count, 6);
+	assert_int_equal(exp->groups[0].role, ROLE_TRACKER);
+	assert_int_equal(exp->groups[0].expect, EXPECT_RUNNING);
+	assert_int_equal(exp->groups[1].expect, EXPECT_ANY);
+	assert_string_equal(a->name, "a");
+	assert_int_equal(a->role, ROLE_LEECH);
+	assert_int_equal(a->expect, EXPECT_COMPLETE);
+	assert_int_equal(a->after, AFTER_LEAVE);
+	assert_int_equal(a->first_peer, 3);
+	assert_string_equal(a->args[2], "say \"{ip}\" \\ \u00e9\u2028");
+	assert_null(a->args[3]);
+	assert_memory_equal(c->start.trace_ns, trace, sizeof(trace));
+	assert_int_equal(exp->groups[5].expect, EXPECT_EXIT);
+	assert_int_equal(exp->peer_count, 1 + 2 + 20 + 3 + 4 + 1);
+
+	assert_true(experiment_group_delay(exp, 2, 3) == 20000000);
+	assert_true(experiment_group_delay(exp, 3, 2) == 20000000);
+	assert_true(experiment_group_delay(exp, 3, 3) == 500000);
+	assert_true(experiment_group_delay(exp, 2, 2) == 0);
+	assert_int_equal(exp->stop.kind, STOP_ALL_COMPLETE);
+	assert_true(exp->stop.groups[2] && exp->stop.groups[3] && !exp->stop.groups[4]);
+	assert_true(exp->stop.linger_ns == 30 * SECOND);
+	experiment_destroy(exp);
+}
+
+static void peers(void **state)
+{
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", NULL);
+	CLEAN_FREE char *first = experiment_peer_name(exp, 0), *some = experiment_peer_name(exp, 9),
+			*last = experiment_peer_name(exp, exp->peer_count - 1);
+
+	(void)state;
+	assert_string_equal(first, "tracker-1");
+	assert_string_equal(some, "a-7");
+	assert_string_equal(last, "d-1");
+	assert_int_equal(experiment_peer_ip(exp, 0), 0xc6120001);
+	assert_int_equal(experiment_peer_ip(exp, 9), 0xc6121007);
+	for (uint32_t i = 0; i < exp->peer_count; i++) {
+		const struct group_spec *g = experiment_group_of(exp, i);
+
+		assert_true(i >= g->first_peer && i < g->first_peer + g->count);
+	}
+	experiment_destroy(exp);
+}
+
+static void starts(void **state)
+{
+	static const char *const other_seed[] = {"seed=5", NULL};
+	static const char *const more[] = {"groups.seeds.count=1", "groups.b.count=50", NULL};
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", NULL);
+	struct experiment *other = load_with("tests/data/good/everything.yaml", other_seed);
+	struct experiment *bigger = load_with("tests/data/good/everything.yaml", more);
+	CLEAN_FREE int64_t *t = experiment_start_times(exp), *again = experiment_start_times(exp),
+			   *o = experiment_start_times(other), *b = experiment_start_times(bigger);
+	double sum = 0;
+
+	(void)state;
+	assert_memory_equal(t, again, exp->peer_count * sizeof(*t));
+	assert_true(t[0] == 0);
+	assert_true(t[3] == 2 * SECOND && t[22] == 2 * SECOND + 19 * (SECOND / 4));
+	assert_true(t[23] > 60 * SECOND && t[24] > t[23] && t[25] > t[24]);
+	assert_true(t[26] == SECOND && t[29] == 121 * SECOND);
+	assert_true(o[23] != t[23]);
+	/* A peer's draw depends on nothing but the seed, its group's name and its place there. */
+	assert_memory_equal(&b[22], &t[23], 3 * sizeof(*t));
+	for (int i = 23; i < 72; i++) {
+		sum += (double)(b[i] - b[i - 1]);
+	}
+	assert_true(sum / 49 > 5e9 && sum / 49 < 20e9); /* the mean is 10 s, 49 gaps: +- 1.4 s */
+	experiment_destroy(exp);
+	experiment_destroy(other);
+	experiment_destroy(bigger);
+}
+
+static void events(void **state)
+{
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", NULL);
+	uint32_t count = 0;
+	CLEAN_FREE uint32_t *share = NULL, *number = NULL, *all = NULL;
+
+	(void)state;
+	share = experiment_event_peers(exp, 0, &count); /* 12.5 % of 20 */
+	assert_int_equal(count, 3);
+	for (uint32_t i = 0; i < count; i++) {
+		assert_in_range(share[i], 3, 22);
+		assert_true(i == 0 || share[i] > share[i - 1]);
+	}
+	number = experiment_event_peers(exp, 1, &count);
+	assert_int_equal(count, 2);
+	all = experiment_event_peers(exp, 2, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(all[0], exp->peer_count - 1);
+	experiment_destroy(exp);
+}
+
+/* "leechers" is all of them, unless a group has this very name. */
+static void stops(void **state)
+{
+	static const char *const limit[] = {"stop.when=limit", NULL};
+	static const char *const word[] = {"stop.when=all leechers complete", NULL};
+	static const char *const exited[] = {"stop.when=all d exited", NULL};
+	struct experiment *exp;
+
+	(void)state;
+	exp = load_with("tests/data/good/file-payload.yaml", NULL); /* no rule written */
+	assert_int_equal(exp->stop.kind, STOP_ALL_COMPLETE);
+	assert_true(exp->stop.groups[2] && exp->stop.groups[3]);
+	experiment_destroy(exp);
+	exp = load_with("tests/data/good/file-payload.yaml", word);
+	assert_true(exp->stop.groups[2] && !exp->stop.groups[3]);
+	experiment_destroy(exp);
+	exp = load_with("tests/data/good/everything.yaml", word);
+	assert_true(exp->stop.groups[2] && exp->stop.groups[3] && exp->stop.groups[4]);
+	assert_true(!exp->stop.groups[0] && !exp->stop.groups[1] && !exp->stop.groups[5]);
+	experiment_destroy(exp);
+	exp = load_with("tests/data/good/everything.yaml", limit);
+	assert_int_equal(exp->stop.kind, STOP_LIMIT);
+	experiment_destroy(exp);
+	exp = load_with("tests/data/good/everything.yaml", exited);
+	assert_int_equal(exp->stop.kind, STOP_ALL_EXITED);
+	assert_true(exp->stop.groups[5] && !exp->stop.groups[2]);
+	experiment_destroy(exp);
+	exp = load_with("tests/data/good/least.yaml", NULL);
+	assert_int_equal(exp->stop.kind, STOP_LIMIT);
+	experiment_destroy(exp);
+}
+
+/* --- --set ---------------------------------------------------------------- */
+
+static void sets(void **state)
+{
+	static const char *const list[] = {
+		"links.both.down=4Mbit/s", "time.tdf=5", "groups.a.count=30", "delays.1.delay=7ms",
+		"groups.b.start={every: 3s}", "payload.name=other.bin", "groups.c.after=leave",
+		"links.new={down: unlimited, up: unlimited}", "groups.d.link=new",
+		"links.again.up=1Mbit/s", NULL,
+	};
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", list);
+
+	(void)state;
+	assert_true(exp->links[3].down_bps == 4000000);
+	assert_true(exp->tdf.num == 5 && exp->tdf.den == 1);
+	assert_int_equal(exp->groups[2].count, 30);
+	assert_true(exp->delays[1].delay_ns == 7000000);
+	assert_int_equal(exp->groups[3].start.kind, START_EVERY);
+	assert_string_equal(exp->payload.name, "other.bin");
+	assert_int_equal(exp->groups[4].after, AFTER_LEAVE);
+	assert_int_equal(exp->groups[5].link, 5);
+	/* An alias is a copy: what is set at one place stays there. */
+	assert_true(exp->links[0].up_bps == 128000 && exp->links[1].up_bps == 1000000);
+	experiment_destroy(exp);
+}
+
+static void bad_sets(void **state)
+{
+	static const struct { const char *set, *why; } bad[] = {
+		{"links.both.dwon=4Mbit/s", "did you mean \"down\""},
+		{"links.both.down=4", "unit is missing"},
+		{"links.both.down=", "nothing stands here"},
+		{"time.tdf=auto", "not supported yet"},
+		{"time=5", "\"time\" is a map"},
+		{"time.tdf.x=5", "lies below a plain value"},
+		{"groups.aa.count=3", "nothing had this name before"},
+		{"delays.7.delay=1ms", "is no index of the list"},
+		{"delays.x.delay=1ms", "is no index of the list"},
+		{"delays.18446744073709551616.delay=1ms", "is no index of the list"},
+		{"=5", "write a path and a value"},
+		{"time.tdf", "write a path and a value"},
+		{"", "write a path and a value"},
+		{"time..tdf=1", "is no key"},
+		{".=1", "is no key"},
+		{"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r=1", "nested too deep"},
+		{"links.both.down=[", "no YAML"},
+		{"links.both.down=a: b: c", "no YAML"},
+		{"links.both.down=\x80\x80", "no text"},
+		{"links.both.\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80"
+		 "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80"
+		 "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80=1",
+		 "unknown key"},
+		{"name=a\nb", "a name has"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const char *list[] = {"seed=2", bad[i].set, NULL};
+		struct experiment *exp = NULL;
+		struct err err = {0};
+
+		assert_int_equal(experiment_load("tests/data/good/everything.yaml", list, "images",
+						 &exp, &err), -1);
+		assert_int_equal(err.kind, ERR_USAGE);
+		if (strncmp(err.msg, "--set ", 6) != 0 || !strstr(err.msg, bad[i].why) ||
+		    strchr(err.msg, '\n')) {
+			fail_msg("--set %s\n  expected %s\n  found    %s", bad[i].set, bad[i].why,
+				 err.msg);
+		}
+	}
+}
+
+static void traces(void **state)
+{
+	static const struct { const char *text, *why; } bad[] = {
+		{"1s\n2s\n", ":3:1: the trace ends after 2 start times"},
+		{"1s\n5s\n4s\n6s\n", ":3:1: \"4s\": the offsets must ascend"},
+		{"1s\n\n2\n", ":3:1: \"2\": the unit is missing"},
+		{"999h\n", "later than 30 days"},
+		{"\x01\x02", ":1:1: \"\\x01\\x02\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		char temp[] = "/tmp/test_experiment.XXXXXX";
+		CLEAN_FREE char *set = NULL;
+		const char *list[] = {NULL, NULL};
+		struct experiment *exp = NULL;
+		struct err err = {0};
+
+		write_temp(temp, bad[i].text, strlen(bad[i].text));
+		list[0] = set = str_format("groups.c.start.trace=%s", temp);
+		assert_int_equal(experiment_load("tests/data/good/everything.yaml", list, "images",
+						 &exp, &err), -1);
+		unlink(temp);
+		assert_int_equal(err.kind, ERR_USAGE);
+		assert_non_null(strstr(err.msg, bad[i].why));
+		assert_null(strchr(err.msg, '\n'));
+	}
+}
+
+/* --- hostile input -------------------------------------------------------- */
+
+/*
+ * Cut and flipped files: whatever comes, the answer is an experiment or one
+ * ERR_USAGE line, never a crash (the sanitizers watch).
+ */
+static void damaged(const char *path)
+{
+	CLEAN_FREE char *text = NULL;
+	size_t len = 0;
+	uint32_t x = 12345;
+
+	assert_int_equal(fs_read(path, &text, &len, NULL), 0);
+	for (int i = 0; i < 60; i++) {
+		struct experiment *exp = NULL;
+		char temp[] = "/tmp/test_experiment.XXXXXX";
+		struct err err = {0};
+		size_t at, cut;
+		char was;
+
+		x = x * 1664525 + 1013904223;
+		at = (x >> 8) % len;
+		cut = i % 3 == 0 ? at : len;
+		was = text[at];
+		text[at] = i % 2 ? (char)(was ^ (1 << (x >> 29))) : "{}[]:,&*#-\"'\t\n"[(x >> 4) % 14];
+		write_temp(temp, text, cut);
+		text[at] = was;
+		if (experiment_load(temp, NULL, "images", &exp, &err)) {
+			assert_int_equal(err.kind, ERR_USAGE);
+			assert_null(strchr(err.msg, '\n'));
+		}
+		experiment_destroy(exp);
+		unlink(temp);
+	}
+}
+
+static void damaged_files(void **state)
+{
+	(void)state;
+	each_file("tests/data/good", damaged);
+	each_file("topologies", damaged);
+}
+
+/* --- the tables for test_schema.py ---------------------------------------- */
+
+static void print_words(const char *map, const char *key, const char *const *words)
+{
+	printf("words %s %s", map, key);
+	for (; *words; words++) {
+		printf(" %s", *words);
+	}
+	putchar('\n');
+}
+
+static int print_fields(void)
+{
+	for (size_t i = 0; experiment_field_maps[i]; i++) {
+		const struct field_map *map = experiment_field_maps[i];
+
+		for (size_t k = 0; k < map->count; k++) {
+			if (map->fields[k].read) {
+				printf("key %s %s %s\n", *map->schema ? map->schema : "/",
+				       map->fields[k].key,
+				       map->fields[k].required ? "required" : "optional");
+			}
+		}
+	}
+	print_words("group", "role", image_role_words);
+	print_words("group", "after", after_words);
+	print_words("group", "expect", expect_words);
+	print_words("event", "do", do_words);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_files), cmocka_unit_test(bad_files), cmocka_unit_test(no_file),
+		cmocka_unit_test(everything), cmocka_unit_test(peers), cmocka_unit_test(starts),
+		cmocka_unit_test(events), cmocka_unit_test(stops), cmocka_unit_test(sets),
+		cmocka_unit_test(bad_sets), cmocka_unit_test(traces), cmocka_unit_test(damaged_files),
+	};
+
+	if (argc > 1 && strcmp(argv[1], "--fields") == 0) {
+		return print_fields();
+	}
+	if (access("tests/data/good", F_OK) && chdir(fs_program_dir()) == 0 && chdir("../../..")) {
+		perror("chdir");
+		return 1;
+	}
+	return cmocka_run_group_tests_name("experiment", tests, NULL, NULL);
+}
