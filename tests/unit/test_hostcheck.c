@@ -19,7 +19,9 @@
 
 #define INOTIFY "/proc/sys/fs/inotify/max_user_instances"
 
-static char root[] = "/tmp/test-hostcheck-XXXXXX";
+#define ROOT_TEMPLATE "/tmp/test-hostcheck-XXXXXX"
+
+static char root[] = ROOT_TEMPLATE;
 
 static void put(const char *name, const char *text)
 {
@@ -94,7 +96,7 @@ static void put_good_host(void)
 static int setup(void **state)
 {
 	(void)state;
-	memcpy(root + sizeof(root) - 7, "XXXXXX", 6);
+	strcpy(root, ROOT_TEMPLATE);
 	if (!mkdtemp(root)) {
 		return -1;
 	}
