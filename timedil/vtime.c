@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timedil.h"
 #include "vtime_math.h"
 
 #define SETTLE_NS 1000
@@ -319,11 +320,16 @@ int64_t vtime_dur_to_virt(const struct vclock *clk, int64_t dur_wns)
 	return vmath_scale(dur_wns, clk->mult, clk->shift);
 }
 
+/* Wall time also in a program that is itself dilated. */
 static int64_t clock_ns(clockid_t id)
 {
 	struct timespec ts = { 0, 0 };
 
-	clock_gettime(id, &ts);
+	if (timedil_wall_gettime) {
+		timedil_wall_gettime(id, &ts);
+	} else {
+		clock_gettime(id, &ts);
+	}
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 

@@ -16,6 +16,7 @@
 
 #include "next.h"
 #include "shim.h"
+#include "timedil/timedil.h"
 
 /* Virtual CLOCK_MONOTONIC; @id is the wall clock to read. */
 static inline __attribute__((always_inline)) int64_t read_virt(const struct timedil_page *page,
@@ -134,4 +135,10 @@ EXPORT int timespec_get(struct timespec *ts, int base)
 	}
 	clock_gettime(CLOCK_REALTIME, ts);
 	return base;
+}
+
+EXPORT int timedil_wall_gettime(clockid_t id, struct timespec *ts)
+{
+	shim_page();
+	return (int)shim_result(shim.read_wall(id, ts));
 }
