@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -129,6 +130,7 @@ static void take_mount(struct cgroups *cg, char *line, const char *proc_cgroup)
 	base = base_of(proc_cgroup, h->controllers, h->v2);
 	/* A mount that shows only a part shows paths below that part. */
 	below = strcmp(root, "/") && !strncmp(base, root, strlen(root)) ? base + strlen(root) : base;
+	h->mount = str_format("%s", point);
 	h->dir = str_format("%s%s", point, below);
 	cg->count++;
 }
@@ -155,11 +157,42 @@ int cgroups_find(struct cgroups *cg, struct err *err)
 
 void cgroups_free(struct cgroups *cg)
 {
-	for (unsigned i = 0; i < cg->count; i++) {
+	for (unsigned i = 0; i < cg->count + cg->spare; i++) {
+		free(cg->h[i].mount);
 		free(cg->h[i].dir);
 		free(cg->h[i].controllers);
 	}
-	cg->count = 0;
+	cg->count = cg->spare = 0;
+}
+
+static bool is_needed(const struct cgroup_hierarchy *h, bool have_v2)
+{
+	return h->v2 || strstr(h->controllers, ",memory,") || strstr(h->controllers, ",pids,") ||
+	       (!have_v2 && (strstr(h->controllers, ",freezer,") || strstr(h->controllers, ",cpuacct,")));
+}
+
+void cgroups_narrow(struct cgroups *cg)
+{
+	bool have_v2 = cgroups_v2(cg) != NULL;
+
+	for (unsigned i = 0; i < cg->count; ) {
+		struct cgroup_hierarchy h = cg->h[i];
+
+		if (is_needed(&h, have_v2)) {
+			i++;
+			continue;
+		}
+		cg->h[i] = cg->h[--cg->count];
+		cg->h[cg->count] = h;
+		cg->spare++;
+	}
+}
+
+void cgroups_hide_spare(const struct cgroups *cg)
+{
+	for (unsigned i = cg->count; i < cg->count + cg->spare; i++) {
+		umount2(cg->h[i].mount, MNT_DETACH);
+	}
 }
 
 const struct cgroup_hierarchy *cgroups_with(const struct cgroups *cg, const char *controller)

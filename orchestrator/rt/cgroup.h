@@ -23,20 +23,34 @@
 #define CGROUP_MAX_HIERARCHIES 24
 
 struct cgroup_hierarchy {
-	char *dir;          /* mount point with base: "/sys/fs/cgroup/memory" */
+	char *mount;        /* "/sys/fs/cgroup/memory" */
+	char *dir;          /* with base */
 	char *controllers;  /* ",memory," - version 1: named when mounted; version 2: those to delegate */
 	bool v2;
 	dev_t dev;          /* of its file system: the same one may be mounted twice */
 };
 
 struct cgroups {
-	unsigned count;
+	unsigned count;     /* those in use; first in h[] */
+	unsigned spare;     /* the rest, after cgroups_narrow() */
 	struct cgroup_hierarchy h[CGROUP_MAX_HIERARCHIES];
 };
 
 /* What this host has mounted.  ERR_HOST when it is nothing. */
 int cgroups_find(struct cgroups *cg, struct err *err);
 void cgroups_free(struct cgroups *cg);
+
+/*
+ * Use only what limits, accounting and freezing need: version 2, and of version 1
+ * memory and pids (with freezer and cpuacct where there is no version 2).
+ */
+void cgroups_narrow(struct cgroups *cg);
+/*
+ * Unmount the others in the caller's mount namespace, which must be its own and
+ * private: liblxc would make (and remove) groups in all it finds, ten where three
+ * are enough.
+ */
+void cgroups_hide_spare(const struct cgroups *cg);
 
 /* The hierarchy that has @controller, version 1 or 2; NULL: none. */
 const struct cgroup_hierarchy *cgroups_with(const struct cgroups *cg, const char *controller);

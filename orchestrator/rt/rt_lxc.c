@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,8 +260,9 @@ static int set_limit(const struct lxc_rt *lx, struct lxc_container *c, const cha
 	const struct cgroup_hierarchy *h = cgroups_with(&lx->cg, controller);
 
 	if (!h) {
-		return err_set(err, ERR_HOST, "this kernel's cgroups have no %s controller, so the %s limit "
-			       "cannot be set; boot with cgroup_enable=%s", controller, controller, controller);
+		return err_set(err, ERR_HOST, "no cgroup %s controller is mounted, so the %s limit cannot be set; "
+			       "/proc/cgroups says whether the kernel has it (memory may need "
+			       "cgroup_enable=memory at boot)", controller, controller);
 	}
 	CLEAN_FREE char *key = str_format("lxc.cgroup%s.%s", h->v2 ? "2" : "", h->v2 ? v2_file : v1_file);
 
@@ -381,18 +383,23 @@ static int wait_for_init(pid_t pid)
 
 /*
  * In a process of its own, since liblxc moves the one that calls start() to the
- * monitor's cgroup, where a purge of the run would kill it.
+ * monitor's cgroup, where a purge of the run would kill it; and in a mount namespace
+ * of its own, where liblxc finds only the cgroup hierarchies that we use.
  *
  * liblxc runs newuidmap where it finds one, and that obeys /etc/subuid; as root we may
  * write the map ourselves, and liblxc does so when it finds no such program.
  */
-static bool start_apart(struct lxc_container *c, char *const argv[])
+static bool start_apart(const struct lxc_rt *lx, struct lxc_container *c, char *const argv[])
 {
 	pid_t pid = fork();
 	int status;
 
 	if (pid == 0) {
 		setenv("PATH", "/nonexistent", 1);
+		if (lx->cg.spare && !unshare(CLONE_NEWNS) &&
+		    !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+			cgroups_hide_spare(&lx->cg);
+		}
 		_exit(!c->start(c, 0, argv));
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0) {
@@ -414,7 +421,7 @@ static int start(struct lxc_rt *lx, struct lxc_peer *p, const struct rt_peer_spe
 		return err_set(err, ERR_FAILED, "liblxc: no memory");
 	}
 	rt_init_argv(&room, spec, &inside);
-	ok = start_apart(p->c, room.argv);
+	ok = start_apart(lx, p->c, room.argv);
 	explicit_bzero(room.token, sizeof(room.token));
 	p->peer.init_pid = ok ? p->c->init_pid(p->c) : -1;
 	if (p->peer.init_pid <= 0 || wait_for_init(p->peer.init_pid)) {
@@ -625,7 +632,12 @@ int rt_lxc_create(const struct rt_config *cfg, struct rt **rt, struct err *err)
 		return err_errno(err, ERR_FAILED, "run %s", cfg->run_id);
 	}
 	lx->rt.ops = &lxc_ops;
-	if (cgroups_find(&lx->cg, err) || cgroup_make_run(&lx->cg, cfg->run_id, err)) {
+	if (cgroups_find(&lx->cg, err)) {
+		free(lx);
+		return -1;
+	}
+	cgroups_narrow(&lx->cg);
+	if (cgroup_make_run(&lx->cg, cfg->run_id, err)) {
 		cgroups_free(&lx->cg);
 		free(lx);
 		return -1;

@@ -714,6 +714,44 @@ static void case_two(void)
 	}
 }
 
+static uint64_t field_of(pid_t pid, const char *file, const char *key)
+{
+	CLEAN_FREE char *path = str_format("/proc/%d/%s", (int)pid, file), *text = NULL;
+	const char *at = fs_read(path, &text, NULL, NULL) ? NULL : strstr(text, key);
+
+	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+/* Not a test: what a container costs, in wall time, CPU time and memory. */
+static void case_cost(void)
+{
+	struct bed bed;
+	int64_t begin, ns;
+	uint64_t pss_kib = 0;
+
+	bed_create(&bed, "cost", (struct tdf){ 1, 1 });
+	begin = wall_now().ns;
+	for (uint32_t i = 0; i < MAX_PEERS; i++) {
+		struct err err = { 0 };
+
+		OK(boot(&bed, i, &(struct want){ .tun = true, .memory_bytes = 64 << 20, .pids = 64 }, &err), err);
+		wait_event(&bed, i, INIT_HELLO);
+	}
+	ns = wall_now().ns - begin;
+	for (uint32_t i = 0; i < MAX_PEERS; i++) {
+		pid_t monitor = (pid_t)field_of(rt_peer_pid(bed.peers[i]), "status", "PPid:");
+
+		pss_kib += field_of(rt_peer_pid(bed.peers[i]), "smaps_rollup", "Pss:") +
+			field_of(monitor, "smaps_rollup", "Pss:");
+	}
+	printf("# %d containers with TUN: %.1f ms each to boot, %llu KiB each (lento-init and monitor)\n",
+	       MAX_PEERS, (double)ns / 1e6 / MAX_PEERS, (unsigned long long)pss_kib / MAX_PEERS);
+	begin = wall_now().ns;
+	bed_destroy(&bed);
+	printf("# %.1f ms each to end\n", (double)(wall_now().ns - begin) / 1e6 / MAX_PEERS);
+	REQUIRE(leftovers(bed.id) == 0, "something is left");
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -721,7 +759,7 @@ static const struct {
 	{ "isolation", case_isolation }, { "network", case_network }, { "limits", case_limits },
 	{ "exec", case_exec }, { "freeze", case_freeze }, { "events", case_events },
 	{ "bootfail", case_bootfail }, { "liar", case_liar }, { "purge", case_purge },
-	{ "orphan", case_orphan }, { "two", case_two },
+	{ "orphan", case_orphan }, { "two", case_two }, { "cost", case_cost },
 };
 
 int main(int argc, char **argv)
