@@ -89,15 +89,21 @@ EXPORT int clock_gettime(clockid_t id, struct timespec *ts)
 
 EXPORT int gettimeofday(struct timeval *restrict tv, void *restrict tz)
 {
+	const struct timedil_page *page = shim_page();
 	struct timespec ts;
 
 	if (UNLIKELY(tz != NULL)) {
 		*(struct timezone *)tz = (struct timezone){ 0, 0 };
 	}
-	if (tv) {
-		clock_gettime(CLOCK_REALTIME, &ts);
-		*tv = (struct timeval){ ts.tv_sec, ts.tv_nsec / 1000 };
+	if (UNLIKELY(!tv)) {
+		return 0;
 	}
+	if (LIKELY(page != NULL)) {
+		ts = ns_to_ts(read_virt(page, CLOCK_MONOTONIC) + VPAGE_GET(page, realtime_off_ns));
+	} else {
+		shim.read_wall(CLOCK_REALTIME, &ts);
+	}
+	*tv = (struct timeval){ ts.tv_sec, (suseconds_t)((uint32_t)ts.tv_nsec / 1000) };
 	return 0;
 }
 
