@@ -172,7 +172,7 @@ static int fail_units(struct reader *r, const struct node *node, const char *why
 
 int read_duration(struct reader *r, const struct node *node, int64_t max_ns, int64_t *ns)
 {
-	const char *text, *why;
+	const char *text = "", *why;
 	char shown[NODE_SHOW_BYTES], most[64];
 
 	if (read_text(r, node, "a duration", &text)) {
@@ -192,7 +192,7 @@ int read_duration(struct reader *r, const struct node *node, int64_t max_ns, int
 int read_size(struct reader *r, const struct node *node, uint64_t min, uint64_t max,
 	      uint64_t *bytes)
 {
-	const char *text, *why;
+	const char *text = "", *why;
 	char shown[NODE_SHOW_BYTES], least[64], most[64];
 
 	if (read_text(r, node, "a size", &text)) {
@@ -212,7 +212,7 @@ int read_size(struct reader *r, const struct node *node, uint64_t min, uint64_t 
 
 int read_share(struct reader *r, const struct node *node, double *share)
 {
-	const char *text, *why;
+	const char *text = "", *why;
 
 	if (read_text(r, node, "a share", &text)) {
 		return -1;

@@ -51,6 +51,7 @@ static int load_image_once(struct exp_reader *r, const char *name, const struct 
 static int read_image(struct reader *r, const struct node *node, void *object)
 {
 	struct group_spec *group = object;
+	struct group_places *at = places_of(r, group);
 	const char *name = "";
 	char **known;
 	bool found = false;
@@ -71,16 +72,17 @@ static int read_image(struct reader *r, const struct node *node, void *object)
 		return result;
 	}
 	group->image_name = must_strdup(name);
-	places_of(r, group)->image = node;
+	at->image = node;
 	return load_image_once(exp_reader(r), name, &group->image);
 }
 
 static int read_role(struct reader *r, const struct node *node, void *object)
 {
 	struct group_spec *group = object;
+	struct group_places *at = places_of(r, group);
 	int role = ROLE_NONE;
 
-	places_of(r, group)->role = node;
+	at->role = node;
 	if (read_word(r, node, image_role_words, &role)) {
 		return -1;
 	}
@@ -91,9 +93,10 @@ static int read_role(struct reader *r, const struct node *node, void *object)
 static int read_count(struct reader *r, const struct node *node, void *object)
 {
 	struct group_spec *group = object;
+	struct group_places *at = places_of(r, group);
 	uint64_t count = 0;
 
-	places_of(r, group)->count = node;
+	at->count = node;
 	if (read_number(r, node, 1, LIMIT_PEERS, &count)) {
 		return -1;
 	}
@@ -130,10 +133,11 @@ static int read_link(struct reader *r, const struct node *node, void *object)
 static int read_addresses(struct reader *r, const struct node *node, void *object)
 {
 	struct group_spec *group = object;
+	struct group_places *at = places_of(r, group);
 	const char *text = "", *why;
 	char shown[NODE_SHOW_BYTES];
 
-	places_of(r, group)->addresses = node;
+	at->addresses = node;
 	if (read_text(r, node, "an IPv4 prefix", &text)) {
 		return -1;
 	}
@@ -151,9 +155,10 @@ static int read_start(struct reader *r, const struct node *node, void *object)
 static int read_after(struct reader *r, const struct node *node, void *object)
 {
 	struct group_spec *group = object;
+	struct group_places *at = places_of(r, group);
 	int word = AFTER_SEED;
 
-	places_of(r, group)->after = node;
+	at->after = node;
 	if (read_word(r, node, after_words, &word)) {
 		return -1;
 	}
@@ -164,9 +169,10 @@ static int read_after(struct reader *r, const struct node *node, void *object)
 static int read_expect(struct reader *r, const struct node *node, void *object)
 {
 	struct group_spec *group = object;
+	struct group_places *at = places_of(r, group);
 	int word = EXPECT_ANY;
 
-	places_of(r, group)->expect = node;
+	at->expect = node;
 	if (read_word(r, node, expect_words, &word)) {
 		return -1;
 	}

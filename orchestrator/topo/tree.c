@@ -326,7 +326,7 @@ static int build_entry(struct builder *b, unsigned depth, struct node *map)
 	if (map->count == TREE_MAX_MAP) {
 		return fail_here(b, "too many keys in one map");
 	}
-	if (build(b, depth, &key)) {
+	if (build(b, depth, &key) || !key) {
 		return -1;
 	}
 	if (find_key(map, key->text) != SIZE_MAX) {
