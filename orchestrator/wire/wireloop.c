@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -19,6 +18,12 @@
  * that a change which nobody told about is noticed. */
 #define CLOCK_CHECK_WNS (20 * NS_PER_MS)
 
+/* The TUN device of a peer. */
+struct port {
+	bool is_open;
+	int fd;
+};
+
 struct wireloop {
 	int epoll;
 	int control;
@@ -28,7 +33,7 @@ struct wireloop {
 	virt_t now;
 	struct fabric *fabric;
 	struct stats stats;
-	int *ports;             /* TUN descriptor of each link, -1: none */
+	struct port *ports;     /* by link id */
 	uint32_t max_links;
 	uint8_t spill[PACKET_BYTES]; /* packets that no buffer is left for */
 };
@@ -54,15 +59,15 @@ static void sample_clock(struct wireloop *l)
 
 static void close_port(struct wireloop *l, uint32_t id)
 {
-	int fd = l->ports[id];
+	struct port *port = &l->ports[id];
 
-	if (fd < 0) {
+	if (!port->is_open) {
 		return;
 	}
-	l->ports[id] = -1;
+	port->is_open = false;
 	fabric_link_gone(l->fabric, id);
-	epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
-	close(fd);
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, port->fd, NULL);
+	close(port->fd);
 }
 
 /* --- packets out --------------------------------------------------------- */
@@ -86,13 +91,13 @@ static void count_lateness(struct wireloop *l, struct wire_link_stats *stats, vi
 static enum fabric_fate write_packet(void *ctx, const struct packet *pkt, virt_t due)
 {
 	struct wireloop *l = ctx;
-	int fd = l->ports[pkt->dst];
+	const struct port *port = &l->ports[pkt->dst];
 
-	if (fd < 0) {
+	if (!port->is_open) {
 		return FABRIC_GONE;
 	}
 	count_lateness(l, &l->stats.links[pkt->dst], due);
-	while (write(fd, pkt->data, pkt->len) < 0) {
+	while (write(port->fd, pkt->data, pkt->len) < 0) {
 		switch (errno) {
 		case EINTR:
 			continue;
@@ -119,7 +124,7 @@ static bool read_packet(struct wireloop *l, uint32_t id)
 	ssize_t n;
 
 	do {
-		n = read(l->ports[id], pkt ? pkt->data : l->spill, PACKET_BYTES);
+		n = read(l->ports[id].fd, pkt ? pkt->data : l->spill, PACKET_BYTES);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0 && pkt) {
 		fabric_feed(l->fabric, l->now, id, pkt, (uint32_t)n);
@@ -140,7 +145,7 @@ static bool read_packet(struct wireloop *l, uint32_t id)
 
 static void read_port(struct wireloop *l, uint32_t id, uint32_t events)
 {
-	if (l->ports[id] < 0) {
+	if (!l->ports[id].is_open) {
 		return;
 	}
 	if (events & EPOLLIN) {
@@ -162,11 +167,12 @@ static int wait_paused(struct wireloop *l, struct epoll_event *events)
 	struct pollfd control = {.fd = l->control, .events = POLLIN};
 	int n = poll(&control, 1, (int)(CLOCK_CHECK_WNS / NS_PER_MS));
 
-	if (n > 0) {
-		events[0].events = EPOLLIN;
-		events[0].data.u32 = CONTROL;
+	if (n <= 0) {
+		return n;
 	}
-	return n;
+	events[0].events = EPOLLIN;
+	events[0].data.u32 = CONTROL;
+	return 1;
 }
 
 static int wait_running(struct wireloop *l, struct epoll_event *events, wall_t now)
@@ -205,8 +211,10 @@ int wireloop_run(struct wireloop *l, struct err *err)
 	for (;;) {
 		bool asked = false;
 		wall_t start, end = wall_now();
-		int n = l->clk.state == TIMEDIL_RUNNING ? wait_running(l, events, end)
-							: wait_paused(l, events);
+		int n;
+
+		n = l->clk.state == TIMEDIL_RUNNING ? wait_running(l, events, end)
+						    : wait_paused(l, events);
 
 		if (n < 0 && errno != EINTR) {
 			return err_errno(err, ERR_FAILED, "epoll");
@@ -268,7 +276,7 @@ int wireloop_add_port(struct wireloop *l, uint32_t id, int fd, struct err *err)
 		close(fd);
 		return -1;
 	}
-	l->ports[id] = fd;
+	l->ports[id] = (struct port){.is_open = true, .fd = fd};
 	return 0;
 }
 
@@ -296,13 +304,12 @@ int wireloop_create(const struct wireloop_config *cfg, struct wireloop **loop, s
 			l->stats.header->max_links, cfg->max_links);
 		goto fail;
 	}
-	l->ports = malloc(cfg->max_links * sizeof(*l->ports));
+	l->ports = calloc(cfg->max_links, sizeof(*l->ports));
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!l->ports || l->epoll < 0 || watch(l, l->control, CONTROL)) {
 		err_errno(err, ERR_FAILED, "event loop for %u links", cfg->max_links);
 		goto fail;
 	}
-	memset(l->ports, 0xff, cfg->max_links * sizeof(*l->ports));
 	fabric = (struct fabric_config){
 		.max_links = cfg->max_links,
 		.max_groups = cfg->max_groups,
@@ -327,7 +334,7 @@ void wireloop_destroy(struct wireloop *l)
 	if (!l) {
 		return;
 	}
-	for (uint32_t i = 0; l->fabric && i < l->max_links; i++) {
+	for (uint32_t i = 0; l->ports && l->fabric && i < l->max_links; i++) {
 		close_port(l, i);
 	}
 	fabric_destroy(l->fabric);

@@ -235,7 +235,7 @@ static int64_t ping(const struct bed *bed, unsigned src, unsigned dst, unsigned 
 		    int64_t timeout_vns, int64_t *least)
 {
 	static uint16_t number;
-	int64_t rtt[64];
+	int64_t rtt[64] = {0};
 
 	for (unsigned i = 0; i < n; i++) {
 		int64_t start = now_vns(bed);
@@ -298,7 +298,7 @@ static void take_arrivals(struct stream *s, int64_t warm_vns)
 static void run_stream(struct stream *s, int64_t warm_vns, int64_t drain_vns)
 {
 	struct sockaddr_in to = address(s->dst, UDP_PORT);
-	int64_t start = now_vns(s->bed), now = start;
+	int64_t start = now_vns(s->bed), now;
 	uint8_t data[UDP_PAYLOAD] = {0};
 
 	for (;;) {

@@ -37,14 +37,15 @@ static struct {
 static int open_page(void **state)
 {
 	struct tdf tdf = {1, 1};
+	const char *program = getenv("LENTO_WIRE");
 
 	(void)state;
 	strcpy(env.dir, "/tmp/test-wire-XXXXXX");
 	assert_non_null(mkdtemp(env.dir));
 	snprintf(env.page_path, sizeof(env.page_path), "%s/clock", env.dir);
 	snprintf(env.log_path, sizeof(env.log_path), "%s/log", env.dir);
-	env.program = getenv("LENTO_WIRE") ? strdup(getenv("LENTO_WIRE"))
-					   : str_format("%s/../../lento-wire", fs_program_dir());
+	env.program = program ? strdup(program)
+			      : str_format("%s/../../lento-wire", fs_program_dir());
 	env.page = vpage_create(env.page_path, tdf);
 	assert_non_null(env.page);
 	vpage_run(env.page, wall_now());
