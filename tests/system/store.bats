@@ -39,6 +39,7 @@ setup() {
 @test "a peer's private limit holds" { store_fs limit; }
 @test "64 peers from one copy" { store_fs many; }
 @test "no payload, and each way to fail names its reason" { store_fs null; }
+@test "aria2, ctorrent and Transmission share the payload" { store_fs clients; }
 @test "speed, beside tmpfs and the disk" { store_fs speed; }
 
 @test "without direct I/O: pieces at random" { store_fs leech cached; }
@@ -47,3 +48,4 @@ setup() {
 @test "without direct I/O: shared mappings" { store_fs mmap cached; }
 @test "without direct I/O: peers at work at once" { store_fs peers cached; }
 @test "without direct I/O: a full disk" { store_fs full cached; }
+@test "without direct I/O: aria2, ctorrent and Transmission" { store_fs clients cached; }

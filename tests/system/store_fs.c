@@ -996,6 +996,68 @@ static void case_null(struct bed *bed)
 	store_destroy(NULL);
 }
 
+/* --- genuine clients ------------------------------------------------------- */
+
+#define CLIENTS 6
+#define CLIENTS_SCRIPT "tests/system/store_clients.sh" /* from the top of the tree */
+#define CLIENTS_TIMEOUT_S 90
+
+static void case_clients(struct bed *bed)
+{
+	uint32_t done = 0;
+	int status = 0;
+
+	start_store(bed, 0);
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		add_peer(bed, i, i == 0);
+	}
+	CHECK(mkdir(path_of(bed, "work"), 0755) == 0);
+	if (unshare(CLONE_NEWNET)) {
+		skip("no network namespace of our own");
+	}
+	pid_t child = fork();
+
+	if (child == 0) {
+		setpgid(0, 0);
+		execl("/bin/sh", "sh", CLIENTS_SCRIPT, path_of(bed, "mnt"), path_of(bed, "payload"),
+		      path_of(bed, "work"), (char *)NULL);
+		_exit(127);
+	}
+	setpgid(child, child);
+	for (int i = 0; i < CLIENTS_TIMEOUT_S * 10 && done < CLIENTS; i++) {
+		usleep(100000);
+		done = 0;
+		for (uint32_t peer = 0; peer < CLIENTS; peer++) {
+			done += progress(bed, peer)->complete_virt_ns != 0;
+		}
+		if (waitpid(child, &status, WNOHANG) == child) {
+			break;
+		}
+	}
+	kill(-child, SIGKILL);
+	waitpid(child, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		skip("some client is not installed");
+	}
+	for (uint32_t peer = 0; peer < CLIENTS; peer++) {
+		const struct store_progress *p = progress(bed, peer);
+
+		printf("# peer%u: %u pieces, %llu bytes, %llu written in %llu calls, %llu private, "
+		       "done after %.1f s\n", peer, p->pieces, (unsigned long long)p->bytes,
+		       (unsigned long long)p->written_bytes, (unsigned long long)p->write_calls,
+		       (unsigned long long)p->private_bytes,
+		       (double)(p->complete_virt_ns - progress(bed, 0)->complete_virt_ns) / 1e9);
+	}
+	CHECK(done == CLIENTS);
+	for (uint32_t peer = 0; peer < CLIENTS; peer++) {
+		const char *path = path_of(bed, "mnt/peer%u/movie.bin", peer);
+
+		/* Transmission renames a moment after the last block. */
+		check_file(access(path, F_OK) ? path_of(bed, "mnt/peer%u/movie.bin.part", peer) :
+			   path, bed->payload, bed->bytes);
+	}
+}
+
 /* --- speed ----------------------------------------------------------------- */
 
 static double write_mb_s(struct bed *bed, const char *path, uint64_t part, unsigned rounds)
@@ -1079,6 +1141,7 @@ static const struct {
 	{ "limit", PAYLOAD_BYTES, case_limit },
 	{ "many", 16 * MIB, case_many },
 	{ "null", PAYLOAD_BYTES, case_null },
+	{ "clients", PAYLOAD_BYTES, case_clients },
 	{ "speed", 64 * MIB, case_speed },
 };
 
