@@ -245,21 +245,20 @@ static void expect_valid(struct sample *s)
 
 static void test_schema_good(void **state)
 {
-	struct sample *s = sample_create(3);
+	struct sample *s = sample_create(6);
 
 	(void)state;
-	s->res.pair_bytes = calloc(36, sizeof(uint64_t));
+	s->res.pair_bytes = calloc(81, sizeof(uint64_t));
 	assert_non_null(s->res.pair_bytes);
 	s->res.pair_bytes[7] = 1;
 	s->changes[0] = (struct tdf_change){ 50 * NS_PER_S, { 3, 1 }, false };
 	s->res.tdf_changes = s->changes;
 	s->res.tdf_change_count = 1;
 	s->res.dir = dir;
-	expect_valid(s);
 	for (enum peer_end end = END_NOT_STARTED; end <= END_START_FAILED; end++) {
-		s->res.peers[3].end = end;
-		expect_valid(s);
+		s->res.peers[end].end = end;
 	}
+	expect_valid(s);
 	sample_destroy(s);
 }
 
