@@ -188,3 +188,43 @@ strike() {
 	diff "$WORK/one.yaml" "$WORK/two.yaml"
 	[ ! -e "$LENTO_STATE" ]
 }
+
+@test "a full disk below the results fails the run with one clear reason" {
+	need_host
+	mkdir "$RESULTS"
+	run unshare -m sh -c "mount -t tmpfs -o size=48k full '$RESULTS' &&
+		exec '$LENTO' run --no-calibrate --results '$RESULTS' '$SMALL'"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"No space left on device"* ]]
+	[ -z "$(ls "$LENTO_STATE")" ]
+}
+
+@test "a full disk below the state directory leaves nothing" {
+	need_host
+	mkdir "$LENTO_STATE"
+	run unshare -m sh -c "mount -t tmpfs -o size=1100k full '$LENTO_STATE' &&
+		'$LENTO' run --no-calibrate --results '$RESULTS' '$SMALL'; s=\$?; ls '$LENTO_STATE'; exit \$s"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "${lines[-1]}" == *"No space left on device"* ]]
+	[ -z "$(ls "$RESULTS")" ]
+}
+
+@test "kill -9 at any moment of the start: destroy leaves nothing" {
+	need_host
+	for delay in 0.05 0.15 0.3 0.5 0.8; do
+		start_run k "$SMALL"
+		sleep "$delay"
+		id=$(readlink "$RESULTS/k/latest" || :)
+		kill -9 "$LENTO_PID"
+		wait_end "$LENTO_PID" 5
+		timeout 60 "$LENTO" destroy --all
+		[ -z "$(ls "$LENTO_STATE")" ]
+		if [ -n "$id" ]; then
+			left=$(leftovers "$id")
+			echo "$left"
+			[ -z "$left" ]
+		fi
+	done
+}

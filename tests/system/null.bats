@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The run's logic without containers, network or root.
+
+load helpers
+
+# As a user without rights, where we are root.
+plain() {
+	if [ "$(id -u)" -eq 0 ]; then
+		chmod 0777 "$WORK"
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+
+@test "the null back end runs, stops at the limit and leaves nothing" {
+	run plain "$LENTO" run --backend null --quiet --results "$RESULTS" tests/data/system/idle.yaml
+	echo "$output"
+	[ "$status" -eq 0 ] || [ "$status" -eq 5 ]
+	json=$RESULTS/latest/results.json
+	[ "$(field "$json" '[p["end"] for p in r["peers"]]')" = "['running', 'running']" ]
+	[ "$(field "$json" 'r["run"]["stopped_by"]')" = "time limit" ]
+	# 3 virtual seconds at TDF 0.5.
+	[ "$(field "$json" '1.4 < r["run"]["wall_ns"] / 1e9 < 3')" = True ]
+	[ -z "$(ls "$LENTO_STATE")" ]
+}
+
+@test "without root a run with containers is refused before anything is made" {
+	run plain "$LENTO" run --results "$RESULTS" tests/data/system/idle.yaml
+	echo "$output"
+	[ "$status" -eq 3 ]
+	[ "${#lines[@]}" -eq 1 ]
+	[[ "$output" == *root* ]]
+	[ ! -e "$RESULTS" ]
+	[ ! -e "$LENTO_STATE" ]
+}
+
+@test "a client that is not there is named before anything is made" {
+	sed 's/image: idle/image: idel/' tests/data/system/idle.yaml >"$WORK/x.yaml"
+	run plain "$LENTO" run --backend null --results "$RESULTS" "$WORK/x.yaml"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *'"idle"'* ]]
+}
+
+@test "an unknown command names the nearest one" {
+	run "$LENTO" destory --all
+	[ "$status" -eq 2 ]
+	[[ "$output" == *'"destroy"'* ]]
+}
+
+@test "every command has a help of its own" {
+	for c in run check ps logs exec pause resume set destroy; do
+		run "$LENTO" "$c" --help
+		[ "$status" -eq 0 ]
+		[[ "$output" == "usage: lento $c"* ]]
+	done
+}
