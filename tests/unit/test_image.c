@@ -129,14 +129,16 @@ static void shipped(void **state)
 		assert_non_null(image->packages[0]);
 		assert_non_null(image->env);
 		for (int role = 0; role < 4; role++) {
-			assert_int_equal(image->roles[role].argv != NULL, want[i].roles[role]);
-			for (char **a = image->roles[role].argv; a && *a; a++) {
+			char **argv = image->roles[role].argv;
+
+			assert_int_equal(argv != NULL, want[i].roles[role]);
+			for (char **a = argv; a && *a; a++) {
 				CLEAN_FREE char *text = expand(*a);
 
 				assert_non_null(text);
 			}
-			if (want[i].roles[role]) {
-				assert_string_equal(image->roles[role].argv[0], image->program);
+			if (argv) {
+				assert_string_equal(argv[0], image->program);
 			}
 		}
 		image_destroy(image);
