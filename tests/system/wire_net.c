@@ -365,9 +365,11 @@ static bool case_rtt(struct tdf tdf)
 static bool stream_has_rate(const struct bed *bed, unsigned src, unsigned dst, uint64_t sent_bps,
 			    uint64_t link_bps)
 {
+	double tdf = tdf_double(bed->tdf);
 	struct stream s = {
 		.bed = bed, .src = src, .dst = dst, .rate_bps = sent_bps,
-		.length_vns = 2 * NS_PER_S, .max_packets = UINT64_MAX,
+		/* At least 2 s wall, so that a hold-up of this process weighs little. */
+		.length_vns = (int64_t)(2e9 / (tdf < 1 ? tdf : 1)), .max_packets = UINT64_MAX,
 	};
 	double bps;
 
@@ -381,8 +383,9 @@ static bool stream_has_rate(const struct bed *bed, unsigned src, unsigned dst, u
 static bool case_rate(struct tdf tdf)
 {
 	const struct wire_link links[PEERS] = {
+		/* Queues that last while the sender has lost the processor. */
 		{.up_bps = 1000000, .down_bps = 8000000,
-		 .up_queue_bytes = 30000, .down_queue_bytes = 60000},
+		 .up_queue_bytes = 60000, .down_queue_bytes = 400000},
 		{.up_bps = 20000000, .down_bps = 20000000,
 		 .up_queue_packets = 50, .down_queue_packets = 50},
 		{.up_bps = 128000, .up_queue_bytes = 12000},
