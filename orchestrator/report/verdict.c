@@ -261,8 +261,23 @@ static double measure_fault_drops(const struct result *res, char *text, size_t l
 	return drops ? (double)drops / (double)(packets + drops) : 0;
 }
 
+/* A figure of the calibration in the unit that one reads it in. */
+static const char *calibrated_text(const struct calibration_result *c, double value, char *buf,
+				   size_t len)
+{
+	if (strcmp(c->figure, "rtt") == 0) {
+		snprintf(buf, len, "%.4g virtual ms", value / 1e6);
+	} else if (value >= 1e6) {
+		snprintf(buf, len, "%.4g Mbit/s", value / 1e6);
+	} else {
+		snprintf(buf, len, "%.4g kbit/s", value / 1e3);
+	}
+	return buf;
+}
+
 static double measure_calibration(const struct result *res, char *text, size_t len)
 {
+	char asked[32], measured[32];
 	double worst = 0;
 
 	for (size_t i = 0; i < res->calibration_count; i++) {
@@ -276,8 +291,10 @@ static double measure_calibration(const struct result *res, char *text, size_t l
 		}
 		if (part > worst) {
 			worst = part;
-			snprintf(text, len, "calibration: %s %s asked %.6g, measured %.6g: %.3g of the tolerance",
-				 c->what, c->figure, c->asked, c->measured, part);
+			snprintf(text, len, "%s: %s of %s where %s were asked, %.3g times the tolerance",
+				 c->what, c->figure,
+				 calibrated_text(c, c->measured, measured, sizeof(measured)),
+				 calibrated_text(c, c->asked, asked, sizeof(asked)), part);
 		}
 	}
 	return worst;

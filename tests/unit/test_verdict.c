@@ -184,11 +184,17 @@ static void test_calibration(void **state)
 
 	s->calibration[0].measured = 1030000;
 	s->calibration[0].ok = false;
-	expect_only(s, "calibration", VERDICT_DEGRADED, "dsl up rate asked 1e+06, measured 1.03e+06");
+	expect_only(s, "calibration", VERDICT_DEGRADED, "dsl up: rate of 1.03 Mbit/s where 1 Mbit/s were asked, 1.5 times the tolerance (limit 1)");
 	s->calibration[0].measured = 900000;
 	expect_only(s, "calibration", VERDICT_INVALID, "dsl up");
+	s->calibration[0].measured = 1000000;
+	s->calibration[0].ok = true;
+	s->calibration[1].measured = 122e6;
+	expect_only(s, "calibration", VERDICT_DEGRADED, "leechers-seeders: rtt of 122 virtual ms where 120 virtual ms");
+	s->calibration[1].measured = 120e6;
 	/* A figure marked bad is bad whatever it says. */
 	s->calibration[0].measured = s->calibration[0].asked;
+	s->calibration[0].ok = false;
 	expect_only(s, "calibration", VERDICT_DEGRADED, "dsl up");
 	s->res.calibration_count = 0;
 	expect_only(s, "not-calibrated", VERDICT_DEGRADED, "not measured");
