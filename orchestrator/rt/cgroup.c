@@ -41,7 +41,7 @@ static char *base_of(const char *proc_cgroup, const char *controllers, bool v2)
 		if (path && path < end) {
 			CLEAN_FREE char *set = str_format(",%.*s,", (int)(path - names - 1), names + 1);
 
-			if (v2 ? !strcmp(set, ",,") : !strcmp(set, controllers)) {
+			if (strcmp(set, v2 ? ",," : controllers) == 0) {
 				int len = (int)(end - path - 1);
 				static const char scope[] = "/init.scope";
 				int cut = (int)sizeof(scope) - 1;
@@ -67,10 +67,10 @@ static char *v1_controllers(const char *options)
 	char *all = str_format("%s", ","), *save = NULL;
 
 	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
-		bool flag = !strncmp(w, "release_agent=", 14);
+		bool flag = strncmp(w, "release_agent=", 14) == 0;
 
 		for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
-			flag = flag || !strcmp(w, flags[i]);
+			flag = flag || strcmp(w, flags[i]) == 0;
 		}
 		if (!flag) {
 			char *longer = str_format("%s%s,", all, w);
@@ -111,7 +111,8 @@ static void take_mount(struct cgroups *cg, char *line, const char *proc_cgroup)
 
 	if (cg->count == CGROUP_MAX_HIERARCHIES || !rest ||
 	    sscanf(line, "%*d %*d %*s %255s %255s", root, point) != 2 ||
-	    sscanf(rest, " - %31s %*s %255s", type, options) != 2 || strncmp(type, "cgroup", 6)) {
+	    sscanf(rest, " - %31s %*s %255s", type, options) != 2 ||
+	    strncmp(type, "cgroup", 6) != 0) {
 		return;
 	}
 	/* What is mounted over is listed, too: ask what can really be seen there. */
@@ -125,7 +126,7 @@ static void take_mount(struct cgroups *cg, char *line, const char *proc_cgroup)
 		}
 	}
 	h->dev = st.st_dev;
-	h->v2 = !strcmp(type, "cgroup2");
+	h->v2 = strcmp(type, "cgroup2") == 0;
 	h->controllers = h->v2 ? v2_controllers(point) : v1_controllers(options);
 	base = base_of(proc_cgroup, h->controllers, h->v2);
 	/* A mount that shows only a part shows paths below that part. */
@@ -253,7 +254,6 @@ static int make_run_in(const struct cgroup_hierarchy *h, const char *run_id, str
 	}
 	if (strstr(h->controllers, ",cpuset,") && !h->v2) {
 		CLEAN_FREE char *clone = str_format("%s/cgroup.clone_children", top);
-		CLEAN_FREE char *knob = NULL;
 		static const char *const copied[] = { "cpuset.cpus", "cpuset.mems" };
 
 		for (size_t i = 0; i < ARRAY_LEN(copied); i++) {
@@ -291,6 +291,18 @@ int cgroup_make_run(const struct cgroups *cg, const char *run_id, struct err *er
 				rmdir(run);
 			}
 			return -1;
+		}
+	}
+	return 0;
+}
+
+int cgroup_make(const struct cgroups *cg, const char *name, struct err *err)
+{
+	for (unsigned i = 0; i < cg->count; i++) {
+		CLEAN_FREE char *path = str_format("%s/" TOP "/%s", cg->h[i].dir, name);
+
+		if (mkdir(path, 0755) && errno != EEXIST) {
+			return err_errno(err, ERR_HOST, "making cgroup %s", path);
 		}
 	}
 	return 0;

@@ -4,7 +4,9 @@
  * version 1 controllers, version 2, or both side by side ("hybrid").
  *
  *	<hierarchy>/<base>/lento/<run>/<peer>       the container
- *	<hierarchy>/<base>/lento/<run>/mon-<peer>   liblxc's process that watches it
+ *	<hierarchy>/<base>/lento/<run>/_mon-<peer>  liblxc's process that watches it
+ *	<hierarchy>/<base>/lento/<run>/_boot        processes that are starting a container
+ *	<hierarchy>/<base>/lento/<run>/_pivot       monitors whose container has ended
  *
  * <base> is the group of the host's first process, as liblxc takes it.  Everything
  * here finds its way by name alone, so it works after a kill -9 of everything else.
@@ -62,6 +64,8 @@ int cgroup_make_run(const struct cgroups *cg, const char *run_id, struct err *er
 
 /* Below, @name is "<run>/<peer>" or "<run>". */
 
+/* Make it; fine when it exists. */
+int cgroup_make(const struct cgroups *cg, const char *name, struct err *err);
 /* Move the calling process into the peer's group of every hierarchy. */
 int cgroup_join(const struct cgroups *cg, const char *name, struct err *err);
 int cgroup_freeze(const struct cgroups *cg, const char *name, bool frozen, struct err *err);

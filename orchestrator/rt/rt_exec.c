@@ -93,7 +93,8 @@ static int drop_privileges(struct err *err)
 
 static int set_environment(char *const env[])
 {
-	CLEAN_FREE char *term = getenv("TERM") ? strdup(getenv("TERM")) : NULL;
+	const char *old = getenv("TERM");
+	CLEAN_FREE char *term = old ? str_format("%s", old) : NULL;
 
 	clearenv();
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);

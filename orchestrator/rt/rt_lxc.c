@@ -5,8 +5,8 @@
  * Theory.  The caller lives in private mount and network namespaces, so whatever is
  * mounted or moved here vanishes with the run.  All containers share one read-only
  * root (rootfs.h); each gets proc, a small /dev, tmpfs for /tmp, /run and
- * /dev/shm, and bind mounts of its /data and /log.  eth0 is the peer's TUN device, moved
- * in by liblxc with its address and a default route.  liblxc forks a monitor for
+ * /dev/shm, and bind mounts of its /data and /log.  eth0 is the peer's TUN device,
+ * moved in and given its address by liblxc, brought up by us (netns.h).  liblxc forks a monitor for
  * each container; it and the container are in cgroups that carry their names
  * (cgroup.h), by which everything is found, frozen, counted and killed without liblxc.
  *
@@ -20,11 +20,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +35,7 @@
 #include "base/fs.h"
 #include "rt/caps.h"
 #include "rt/cgroup.h"
+#include "rt/netns.h"
 #include "rt/rootfs.h"
 #include "rt/rt_ops.h"
 #include "rt/tcp_netns.h"
@@ -65,8 +68,9 @@ struct lxc_rt {
 struct lxc_peer {
 	struct rt_peer peer;
 	char *name, *log_path;
-	char *group, *monitor_group; /* "<run>/<peer>", "<run>/mon-<peer>" */
+	char *group, *monitor_group; /* "<run>/<peer>", "<run>/_mon-<peer>" */
 	struct lxc_container *c;
+	struct rt_usage last_usage; /* as it was killed: its groups go with it */
 };
 
 /* --- configuration ---------------------------------------------------------- */
@@ -243,11 +247,9 @@ static int configure_network(struct lxc_container *c, const struct rt_peer_spec 
 	if (set_item(c, "lxc.net.0.type", "phys", err) ||
 	    set_item(c, "lxc.net.0.link", spec->ifname, err) ||
 	    set_item(c, "lxc.net.0.name", "eth0", err) ||
-	    set_item(c, "lxc.net.0.flags", "up", err) ||
 	    set_format(c, err, "lxc.net.0.mtu", "%u", spec->mtu) ||
 	    set_format(c, err, "lxc.net.0.ipv4.address", "%u.%u.%u.%u/%u", ip >> 24, ip >> 16 & 255,
-		       ip >> 8 & 255, ip & 255, spec->ip_bits) ||
-	    set_item(c, "lxc.net.0.ipv4.gateway", "dev", err)) {
+		       ip >> 8 & 255, ip & 255, spec->ip_bits)) {
 		return -1;
 	}
 	return 0;
@@ -284,7 +286,7 @@ static int configure_limits(const struct lxc_rt *lx, struct lxc_peer *p, const s
 
 	if (set_format(c, err, "lxc.cgroup.dir.container", "lento/%s", p->group) ||
 	    set_format(c, err, "lxc.cgroup.dir.monitor", "lento/%s", p->monitor_group) ||
-	    set_format(c, err, "lxc.cgroup.dir.monitor.pivot", "lento/%s/pivot", lx->run_id)) {
+	    set_format(c, err, "lxc.cgroup.dir.monitor.pivot", "lento/%s/_pivot", lx->run_id)) {
 		return -1;
 	}
 	if (spec->pids && set_limit(lx, c, "pids", "pids.max", "pids.max", spec->pids, err)) {
@@ -383,19 +385,26 @@ static int wait_for_init(pid_t pid)
 
 /*
  * In a process of its own, since liblxc moves the one that calls start() to the
- * monitor's cgroup, where a purge of the run would kill it; and in a mount namespace
- * of its own, where liblxc finds only the cgroup hierarchies that we use.
+ * monitor's cgroup, where a purge of the run would kill it.  It is in a group of the
+ * run from the beginning, so that a purge in mid-boot finds it, and in a mount
+ * namespace of its own, where liblxc finds only the hierarchies that we use.
  *
  * liblxc runs newuidmap where it finds one, and that obeys /etc/subuid; as root we may
  * write the map ourselves, and liblxc does so when it finds no such program.
  */
 static bool start_apart(const struct lxc_rt *lx, struct lxc_container *c, char *const argv[])
 {
-	pid_t pid = fork();
+	CLEAN_FREE char *boot_group = str_format("%s/_boot", lx->run_id);
+	pid_t parent = getpid(), pid = fork();
 	int status;
 
 	if (pid == 0) {
 		setenv("PATH", "/nonexistent", 1);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent || cgroup_join(&lx->cg, boot_group, NULL)) {
+			_exit(1);
+		}
+		prctl(PR_SET_PDEATHSIG, 0);
 		if (lx->cg.spare && !unshare(CLONE_NEWNS) &&
 		    !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
 			cgroups_hide_spare(&lx->cg);
@@ -429,7 +438,11 @@ static int start(struct lxc_rt *lx, struct lxc_peer *p, const struct rt_peer_spe
 		return err_set(err, ERR_HOST, "container cannot be started (user namespace: %s): %s",
 			       lx->userns ? "yes" : "no", reason);
 	}
-	return tcp_netns_apply(p->peer.init_pid, spec->tdf, err);
+	if (tcp_netns_apply(p->peer.init_pid, spec->tdf, err) ||
+	    netns_links_up(p->peer.init_pid, spec->ifname ? "eth0" : NULL, err)) {
+		return -1;
+	}
+	return 0;
 }
 
 static void lxc_peer_destroy(struct rt_peer *base)
@@ -467,7 +480,7 @@ static int lxc_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_pe
 	p->name = str_format("%s", spec->name);
 	p->log_path = str_format(LXC_DIR "/%s.log", spec->name);
 	p->group = str_format("%s/%s", lx->run_id, spec->name);
-	p->monitor_group = str_format("%s/mon-%s", lx->run_id, spec->name);
+	p->monitor_group = str_format("%s/_mon-%s", lx->run_id, spec->name);
 	p->c = lxc_container_new(p->name, LXC_DIR);
 	if (!p->c) {
 		err_set(err, ERR_FAILED, "liblxc makes no container in " LXC_DIR);
@@ -507,7 +520,18 @@ static const char *group_name(const struct rt_peer *peer)
 
 static int lxc_usage(const struct rt_peer *peer, struct rt_usage *usage, struct err *err)
 {
-	return cgroup_usage(groups_of(peer), group_name(peer), usage, err);
+	const struct lxc_peer *p = (const struct lxc_peer *)peer;
+
+	if (cgroup_usage(&((struct lxc_rt *)peer->rt)->cg, p->group, usage, err) == 0) {
+		return 0;
+	}
+	if (!p->last_usage.cpu_ns) {
+		return -1;
+	}
+	*usage = p->last_usage;
+	usage->processes = 0;
+	usage->memory_bytes = 0;
+	return 0;
 }
 
 static int lxc_freeze(struct rt_peer *peer, bool frozen, struct err *err)
@@ -517,6 +541,11 @@ static int lxc_freeze(struct rt_peer *peer, bool frozen, struct err *err)
 
 static int lxc_kill(struct rt_peer *peer, struct err *err)
 {
+	struct rt_usage now = { 0 };
+
+	if (cgroup_usage(groups_of(peer), group_name(peer), &now, NULL) == 0) {
+		((struct lxc_peer *)peer)->last_usage = now;
+	}
 	return cgroup_kill(groups_of(peer), group_name(peer), NULL, err);
 }
 
@@ -606,6 +635,8 @@ static int mount_private_dir(struct err *err)
 
 static int set_up(struct lxc_rt *lx, const struct rt_config *cfg, struct err *err)
 {
+	CLEAN_FREE char *boot_group = NULL;
+
 	lx->run_id = str_format("%s", cfg->run_id);
 	lx->share_dir = str_format("%s", cfg->share_dir);
 	lx->seccomp_policy = cfg->seccomp_policy ? str_format("%s", cfg->seccomp_policy) : NULL;
@@ -615,6 +646,10 @@ static int set_up(struct lxc_rt *lx, const struct rt_config *cfg, struct err *er
 	}
 	lx->mounted = true;
 	if (fs_mkdirs(LXC_DIR, 0755, err)) {
+		return -1;
+	}
+	boot_group = str_format("%s/_boot", lx->run_id);
+	if (cgroup_make(&lx->cg, boot_group, err)) {
 		return -1;
 	}
 	return rootfs_build(ROOT_DIR, cfg->extra_root ? cfg->extra_root : "/", err);

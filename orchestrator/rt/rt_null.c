@@ -201,6 +201,21 @@ static pid_t spawn_init(char *const argv[], struct err *err)
 	return pid;
 }
 
+static int set_path(char to[256], const char *path, struct err *err)
+{
+	return snprintf(to, 256, "%s", path) < 256 ? 0 :
+	       err_set(err, ERR_FAILED, "%s: a path longer than 255 characters", path);
+}
+
+static int set_paths(const struct null_rt *null, const struct rt_peer_spec *spec,
+		     struct rt_paths *paths, struct err *err)
+{
+	CLEAN_FREE char *tmp = str_format("%s/tmp/%s", null->state_dir, spec->name);
+
+	return set_path(paths->data, spec->data_dir, err) || set_path(paths->log, spec->log_dir, err) ||
+	       set_path(paths->share, null->share_dir, err) || set_path(paths->tmp, tmp, err) ? -1 : 0;
+}
+
 static int null_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **out, struct err *err)
 {
 	struct null_rt *null = (struct null_rt *)rt;
@@ -211,15 +226,7 @@ static int null_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_p
 		return err_errno(err, ERR_FAILED, "peer %s", spec->name);
 	}
 	peer->peer.rt = rt;
-	snprintf(peer->paths.data, sizeof(peer->paths.data), "%s", spec->data_dir);
-	snprintf(peer->paths.log, sizeof(peer->paths.log), "%s", spec->log_dir);
-	snprintf(peer->paths.share, sizeof(peer->paths.share), "%s", null->share_dir);
-	if (snprintf(peer->paths.tmp, sizeof(peer->paths.tmp), "%s/tmp/%s", null->state_dir, spec->name) >=
-	    (int)sizeof(peer->paths.tmp)) {
-		free(peer);
-		return err_set(err, ERR_FAILED, "peer %s: %s is too long a path", spec->name, null->state_dir);
-	}
-	if (fs_mkdirs(peer->paths.tmp, 0755, err)) {
+	if (set_paths(null, spec, &peer->paths, err) || fs_mkdirs(peer->paths.tmp, 0755, err)) {
 		free(peer);
 		return -1;
 	}

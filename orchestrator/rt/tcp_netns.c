@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "rt/tcp_netns.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clean.h"
 #include "base/fs.h"
+#include "rt/netns.h"
 
 #define SYSCTL_DIR "/proc/sys/net/ipv4/"
 
@@ -69,16 +67,17 @@ static int write_sysctl(const char *name, const char *value, struct err *err)
 	return fs_write_knob(path, value, err);
 }
 
-/* /proc/sys/net shows the network namespace of the caller. */
-static int apply_here(struct tdf tdf, struct err *err)
+static int apply_here(const void *arg, struct err *err)
 {
+	const struct tdf *tdf = arg;
+
 	for (size_t i = 0; i < ARRAY_LEN(plain_settings); i++) {
 		if (write_sysctl(plain_settings[i].sysctl, plain_settings[i].value, err)) {
 			return -1;
 		}
 	}
 	for (size_t i = 0; i < tcp_constant_count; i++) {
-		CLEAN_FREE char *value = str_format("%ld", tcp_constant_scaled(&tcp_constants[i], tdf));
+		CLEAN_FREE char *value = str_format("%ld", tcp_constant_scaled(&tcp_constants[i], *tdf));
 
 		if (write_sysctl(tcp_constants[i].sysctl, value, err)) {
 			return -1;
@@ -89,19 +88,7 @@ static int apply_here(struct tdf tdf, struct err *err)
 
 int tcp_netns_apply(pid_t pid, struct tdf tdf, struct err *err)
 {
-	CLEAN_FREE char *path = str_format("/proc/%d/ns/net", (int)pid);
-	CLEAN_CLOSE int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	CLEAN_CLOSE int its = open(path, O_RDONLY | O_CLOEXEC);
-	int rc;
-
-	if (own < 0 || its < 0 || setns(its, CLONE_NEWNET)) {
-		return err_errno(err, ERR_FAILED, "entering %s", path);
-	}
-	rc = apply_here(tdf, err);
-	if (setns(own, CLONE_NEWNET)) {
-		return err_errno(err, ERR_FAILED, "returning from %s", path);
-	}
-	return rc;
+	return netns_call(pid, apply_here, &tdf, err);
 }
 
 const char *tcp_netns_unscaled(void)

@@ -17,6 +17,10 @@ case_of() {
 	case_of isolation
 }
 
+@test "the same without user namespaces" {
+	case_of root
+}
+
 @test "eth0 is the peer's, all routes lead there, TCP constants follow the factor" {
 	case_of network
 }
@@ -51,6 +55,10 @@ case_of() {
 
 @test "purging one of two runs leaves the other alone" {
 	case_of two
+}
+
+@test "a run killed in the middle of its boots leaves nothing" {
+	case_of midboot
 }
 
 @test "twenty times: start, kill -9, purge; nothing is left" {

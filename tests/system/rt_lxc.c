@@ -37,6 +37,7 @@
 #define EVENT_WAIT_MS 20000
 
 static const char *build_dir, *policy;
+static bool without_userns;
 
 struct bed {
 	char id[32], dir[64];
@@ -114,7 +115,7 @@ static void bed_create(struct bed *bed, const char *id, struct tdf tdf)
 	OK(initlink_listen(path, MAX_PEERS, &bed->link, &err), err);
 	struct rt_config cfg = {
 		.run_id = bed->id, .state_dir = bed->state_dir, .ns_dir = bed->ns_dir,
-		.share_dir = bed->share_dir, .seccomp_policy = policy, .userns = true,
+		.share_dir = bed->share_dir, .seccomp_policy = policy, .userns = !without_userns,
 	};
 	OK(rt_lxc_create(&cfg, &bed->rt, &err), err);
 	for (int i = 0; i < MAX_PEERS; i++) {
@@ -338,6 +339,7 @@ static const char look_around[] =
 	"ls /proc/self/fd | tr '\\n' ' '; echo\n"
 	"ps -e | grep -c lento-init | sed 's/^/inits=/'\n"
 	"ip -o link | grep -c . | sed 's/^/links=/'\n"
+	"ip -o link show lo\n"
 	"date +%Z; cat /proc/sys/net/ipv4/tcp_congestion_control\n";
 
 static void case_isolation(void)
@@ -355,7 +357,7 @@ static void case_isolation(void)
 			"Seccomp:\t2", "id=0:0", "blockdev=0", "root-ro", "usr-ro", "lento-ro", "data-rw",
 			"log-rw", "tmp-rw", "content", "/tmp\n", "mount-denied", "unshare-denied",
 			"sysctl-ro", "token=0", "environ-hidden", "fd-hidden", "0 1 2 3", "inits=1",
-			"UTC", "reno",
+			"UTC", "reno", "<LOOPBACK,UP,LOWER_UP>",
 		};
 
 		REQUIRE(run_shell(&bed, i, look_around) == 0, "script of p%u", i);
@@ -395,6 +397,13 @@ static void case_network(void)
 	if (access("/proc/sys/net/ipv4/tcp_rto_min_us", F_OK) == 0) {
 		require_line(out, "tcp_rto_min_us=2000000");
 	}
+	/* Nothing leaves by itself: no IPv6, no search for routers. */
+	for (int i = 0; i < 20; i++) {
+		char packet[2000];
+
+		REQUIRE(read(bed.tuns[0], packet, sizeof(packet)) < 0, "a packet of IP version %d", packet[0] >> 4);
+		usleep(100000);
+	}
 	/* The run's own namespace is untouched, and we are back in it. */
 	REQUIRE(if_nametoindex("eth0") == 0 && if_nametoindex("lo") > 0, "not back in the run's namespace");
 	bed_destroy(&bed);
@@ -428,6 +437,9 @@ static void case_limits(void)
 	REQUIRE(usage.cpu_ns > 0, "no CPU time");
 	OK(rt_peer_kill(bed.peers[1], &err), err);
 	wait_event(&bed, 1, INIT_GONE);
+	usleep(300000);
+	OK(rt_peer_usage(bed.peers[1], &usage, &err), err);
+	REQUIRE(usage.cpu_ns > 0 && usage.processes == 0, "usage after the end");
 	bed_destroy(&bed);
 	REQUIRE(leftovers(bed.id) == 0, "something is left");
 }
@@ -569,6 +581,14 @@ static void case_bootfail(void)
 	REQUIRE(leftovers(bed.id) == 0, "something is left");
 }
 
+/* Where user namespaces are forbidden the rest still holds. */
+static void case_root(void)
+{
+	without_userns = true;
+	case_isolation();
+	case_exec();
+}
+
 /* A client that speaks to init.sock is not heard. */
 static void case_liar(void)
 {
@@ -665,6 +685,40 @@ static void case_purge(void)
 		host_links_after, host_links_before);
 }
 
+/* Killed at any instant of its boots, a run leaves nothing that a purge does not find. */
+static void case_midboot(void)
+{
+	for (int cycle = 0; cycle < 25; cycle++) {
+		char run_id[48];
+		CLEAN_FREE char *dir = NULL;
+		struct err err = { 0 };
+		unsigned killed;
+		pid_t pid;
+
+		fflush(NULL);
+		pid = fork();
+		if (pid == 0) {
+			struct bed bed;
+
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			bed_create(&bed, "mid", (struct tdf){ 1, 1 });
+			for (uint32_t i = 0; i < MAX_PEERS; i++) {
+				boot(&bed, i, &(struct want){ .tun = true }, &err);
+			}
+			pause();
+		}
+		usleep((useconds_t)(10000 + cycle * 10000));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		snprintf(run_id, sizeof(run_id), "rt-mid-%d", (int)pid);
+		OK(rt_purge(run_id, &killed, &err), err);
+		usleep(100000);
+		dir = str_format("/tmp/lento-%s", run_id);
+		fs_remove_tree(dir, NULL);
+		REQUIRE(leftovers(run_id) == 0, "cycle %d: something is left", cycle);
+	}
+}
+
 /* The end of lento ends its peers, without anybody's help. */
 static void case_orphan(void)
 {
@@ -756,10 +810,10 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "isolation", case_isolation }, { "network", case_network }, { "limits", case_limits },
+	{ "isolation", case_isolation }, { "root", case_root }, { "network", case_network }, { "limits", case_limits },
 	{ "exec", case_exec }, { "freeze", case_freeze }, { "events", case_events },
 	{ "bootfail", case_bootfail }, { "liar", case_liar }, { "purge", case_purge },
-	{ "orphan", case_orphan }, { "two", case_two }, { "cost", case_cost },
+	{ "midboot", case_midboot }, { "orphan", case_orphan }, { "two", case_two }, { "cost", case_cost },
 };
 
 int main(int argc, char **argv)

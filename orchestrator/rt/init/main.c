@@ -90,7 +90,7 @@ static bool take_token(char *hex, uint8_t token[INIT_TOKEN_BYTES])
 		int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
 
 		good = high >= 0 && low >= 0;
-		token[i] = (uint8_t)(high << 4 | low);
+		token[i] = good ? (uint8_t)(high << 4 | low) : 0;
 	}
 	explicit_bzero(hex, len);
 	return good;

@@ -81,10 +81,14 @@ static struct probe cur;
 int probe_open(uint32_t bind_ip)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(INIT_PROBE_PORT) };
-	int room = 4 << 20;
+	int room = 4 << 20, yes = 1;
 
 	addr.sin_addr.s_addr = htonl(bind_ip);
 	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* The link may come up later than we do. */
+	if (sock >= 0) {
+		setsockopt(sock, IPPROTO_IP, IP_FREEBIND, &yes, sizeof(yes));
+	}
 	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, sizeof(addr))) {
 		probe_close();
 		return -1;
@@ -119,14 +123,21 @@ static int64_t virt_of(const struct init *in, wall_t now)
 
 /* --- serving ---------------------------------------------------------------- */
 
-static struct train *train_of(uint32_t ip, uint32_t id)
+static struct train *train_find(uint32_t ip, uint32_t id)
 {
-	struct train *oldest = &trains[0];
-
 	for (size_t i = 0; i < TRAIN_SLOTS; i++) {
 		if (trains[i].used && trains[i].ip == ip && trains[i].id == id) {
 			return &trains[i];
 		}
+	}
+	return NULL;
+}
+
+static struct train *train_new(uint32_t ip, uint32_t id)
+{
+	struct train *oldest = &trains[0];
+
+	for (size_t i = 0; i < TRAIN_SLOTS; i++) {
 		if (trains[i].used < oldest->used) {
 			oldest = &trains[i];
 		}
@@ -137,8 +148,11 @@ static struct train *train_of(uint32_t ip, uint32_t id)
 	return oldest;
 }
 
-static void count_train(struct train *t, size_t bytes, int64_t now_vns)
+static void count_train(uint32_t ip, uint32_t id, size_t bytes, int64_t now_vns)
 {
+	struct train *t = train_find(ip, id);
+
+	t = t ? t : train_new(ip, id);
 	t->used = ++train_uses;
 	if (t->count.received == 0) {
 		t->count.first_vns = now_vns;
@@ -150,10 +164,13 @@ static void count_train(struct train *t, size_t bytes, int64_t now_vns)
 
 static void answer_ask(const struct packet *ask, const struct sockaddr_in *from)
 {
+	const struct train *t = train_find(from->sin_addr.s_addr, ask->id);
 	struct report_packet rep = { .head = *ask };
 
 	rep.head.kind = PKT_REPORT;
-	rep.count = train_of(from->sin_addr.s_addr, ask->id)->count;
+	if (t) {
+		rep.count = t->count;
+	}
 	sendto(sock, &rep, sizeof(rep), 0, (const struct sockaddr *)from, sizeof(*from));
 }
 
@@ -202,7 +219,7 @@ void probe_input(const struct init *in)
 	} p;
 
 	for (int i = 0; i < BATCH; i++) {
-		struct sockaddr_in from;
+		struct sockaddr_in from = { 0 };
 		socklen_t from_len = sizeof(from);
 		ssize_t n = recvfrom(sock, &p, sizeof(p), MSG_DONTWAIT,
 				     (struct sockaddr *)&from, &from_len);
@@ -224,7 +241,7 @@ void probe_input(const struct init *in)
 			take_echo(&p.head, now_vns);
 			break;
 		case PKT_TRAIN:
-			count_train(train_of(from.sin_addr.s_addr, p.head.id), (size_t)n, now_vns);
+			count_train(from.sin_addr.s_addr, p.head.id, (size_t)n, now_vns);
 			break;
 		case PKT_ASK:
 			answer_ask(&p.head, &from);
