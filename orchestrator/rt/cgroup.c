@@ -130,7 +130,7 @@ static void take_mount(struct cgroups *cg, char *line, const char *proc_cgroup)
 	h->controllers = h->v2 ? v2_controllers(point) : v1_controllers(options);
 	base = base_of(proc_cgroup, h->controllers, h->v2);
 	/* A mount that shows only a part shows paths below that part. */
-	below = strcmp(root, "/") && !strncmp(base, root, strlen(root)) ? base + strlen(root) : base;
+	below = strcmp(root, "/") != 0 && !strncmp(base, root, strlen(root)) ? base + strlen(root) : base;
 	h->mount = str_format("%s", point);
 	h->dir = str_format("%s%s", point, below);
 	cg->count++;
