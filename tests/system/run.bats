@@ -192,7 +192,7 @@ strike() {
 @test "a full disk below the results fails the run with one clear reason" {
 	need_host
 	mkdir "$RESULTS"
-	run unshare -m sh -c "mount -t tmpfs -o size=48k full '$RESULTS' &&
+	run unshare -m sh -c "mount -t tmpfs -o size=28k full '$RESULTS' &&
 		exec '$LENTO' run --no-calibrate --results '$RESULTS' '$SMALL'"
 	echo "$output"
 	[ "$status" -eq 1 ]
