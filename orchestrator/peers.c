@@ -22,48 +22,6 @@ bool peer_alive(const struct peer *peer)
 	return peer->state >= PEER_STARTING && peer->state < PEER_ENDED;
 }
 
-static uint64_t queue_bytes(const struct queue_spec *q, uint64_t bps)
-{
-	switch (q->unit) {
-	case QUEUE_BYTES:
-		return q->limit;
-	case QUEUE_NS:
-		return bps ? (uint64_t)((unsigned __int128)bps * q->limit / 8 / NS_PER_S) : 0;
-	case QUEUE_PACKETS:
-		break;
-	}
-	return 0;
-}
-
-static uint32_t queue_packets(const struct queue_spec *q)
-{
-	return q->unit == QUEUE_PACKETS ? (uint32_t)q->limit : 0;
-}
-
-static void wire_link_of(const struct run *run, const struct peer *peer, struct wire_link *out)
-{
-	const struct link_spec *l;
-
-	*out = (struct wire_link) { .down_queue_packets = 4096, .up_queue_packets = 4096 };
-	if (!peer->group) { /* the probe peer: nothing but the other side's link shows */
-		out->ip = RESERVED_PROBE_IP;
-		out->group = (uint32_t)run->exp->group_count;
-		return;
-	}
-	l = &run->exp->links[peer->group->link];
-	*out = (struct wire_link) {
-		.ip = experiment_peer_ip(run->exp, peer->index),
-		.group = (uint32_t)(peer->group - run->exp->groups),
-		.down_bps = l->down_bps, .up_bps = l->up_bps,
-		.down_delay_ns = l->down_delay_ns, .up_delay_ns = l->up_delay_ns,
-		.down_loss = l->down_loss, .up_loss = l->up_loss,
-		.down_queue_bytes = queue_bytes(&l->down_queue, l->down_bps),
-		.up_queue_bytes = queue_bytes(&l->up_queue, l->up_bps),
-		.down_queue_packets = queue_packets(&l->down_queue),
-		.up_queue_packets = queue_packets(&l->up_queue),
-	};
-}
-
 /* The directory that the peer sees as /data: in the store where there is one. */
 static int make_data_dir(struct run *run, struct peer *peer, char **dir, struct err *err)
 {
@@ -94,7 +52,7 @@ int peer_boot(struct run *run, struct peer *peer, struct err *err)
 	struct wire_link link;
 	wall_t begin = wall_now();
 
-	wire_link_of(run, peer, &link);
+	run_link_of(run, peer, &link);
 	snprintf(ifname, sizeof(ifname), "peer%u", peer->index);
 	if (fs_mkdirs(log_dir, 0755, err) || make_data_dir(run, peer, &data_dir, err)) {
 		return -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * run_private - the state of a run, shared by the files that make it go
- * (run.c, run_prepare.c, run_loop.c, run_stop.c, peers.c, calibrate.c, control.c, progress.c).
+ * (run.c, run_prepare.c, run_links.c, run_loop.c, run_stop.c, peers.c, calibrate.c, control.c,
+ * progress.c).
  */
 #ifndef LENTO_RUN_PRIVATE_H
 #define LENTO_RUN_PRIVATE_H
@@ -141,6 +142,11 @@ bool peer_alive(const struct peer *peer);
 void peer_progress(struct run *run, struct peer *peer);
 /* Decide end and as_expected, once the peer has ended. */
 void peer_judge(struct run *run, struct peer *peer);
+
+/* --- run_links.c ------------------------------------------------------------ */
+
+/* The line of @peer as lento-wire is to make it. */
+void run_link_of(const struct run *run, const struct peer *peer, struct wire_link *out);
 
 /* --- calibrate.c, run_start.c, run_stop.c ----------------------------------- */
 

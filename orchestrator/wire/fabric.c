@@ -16,6 +16,8 @@
  * take them all; a drop there is a fault drop, as nobody asked for it. */
 #define UNLIMITED_SHARE 8
 
+static const char *const dir_names[2] = {[WIRE_UP] = "up", [WIRE_DOWN] = "down"};
+
 enum link_state { LINK_NONE, LINK_UP, LINK_GONE };
 
 struct link {
@@ -125,20 +127,21 @@ static struct slot *find_slot(const struct fabric *f, uint32_t ip)
 	}
 }
 
-static int check_dir(uint32_t id, const char *dir, uint64_t bps, int64_t delay_ns, double loss,
-		     struct err *err)
+static int check_line(uint32_t id, int dir, const struct wire_line *line, struct err *err)
 {
-	if (bps > LINKQ_RATE_MAX) {
+	const char *name = dir_names[dir];
+
+	if (line->rate_bps > LINKQ_RATE_MAX) {
 		return err_set(err, ERR_USAGE, "link %u, %s: %llu bit/s is more than 1 Tbit/s", id,
-			       dir, (unsigned long long)bps);
+			       name, (unsigned long long)line->rate_bps);
 	}
-	if (delay_ns < 0 || delay_ns > DELAY_NS_MAX) {
+	if (line->delay_ns < 0 || line->delay_ns > DELAY_NS_MAX) {
 		return err_set(err, ERR_USAGE, "link %u, %s: a delay of %lld ns is not within 0..1h",
-			       id, dir, (long long)delay_ns);
+			       id, name, (long long)line->delay_ns);
 	}
-	if (!(loss >= 0 && loss <= 1)) {
+	if (!(line->loss >= 0 && line->loss <= 1)) {
 		return err_set(err, ERR_USAGE, "link %u, %s: a loss of %g is not within 0..1", id,
-			       dir, loss);
+			       name, line->loss);
 	}
 	return 0;
 }
@@ -154,33 +157,18 @@ static int check_link(const struct fabric *f, uint32_t id, const struct wire_lin
 		return err_set(err, ERR_USAGE, "link %u: group %u of %u", id, link->group,
 			       f->cfg.max_groups);
 	}
-	if (check_dir(id, "up", link->up_bps, link->up_delay_ns, link->up_loss, err)) {
-		return -1;
-	}
-	return check_dir(id, "down", link->down_bps, link->down_delay_ns, link->down_loss, err);
+	return check_line(id, WIRE_UP, &link->line[WIRE_UP], err) ||
+	       check_line(id, WIRE_DOWN, &link->line[WIRE_DOWN], err) ? -1 : 0;
 }
 
-static void configs_of(struct fabric *f, struct link *l, const struct wire_link *link,
-		       struct linkq_config cfg[2])
+static void bound_queues(struct fabric *f, struct link *l, const struct wire_link *link,
+			 struct wire_line line[2])
 {
-	cfg[WIRE_UP] = (struct linkq_config){
-		.rate_bps = link->up_bps,
-		.limit_bytes = link->up_queue_bytes,
-		.limit_packets = link->up_queue_packets,
-		.delay_ns = link->up_delay_ns,
-		.loss = link->up_loss,
-	};
-	cfg[WIRE_DOWN] = (struct linkq_config){
-		.rate_bps = link->down_bps,
-		.limit_bytes = link->down_queue_bytes,
-		.limit_packets = link->down_queue_packets,
-		.delay_ns = link->down_delay_ns,
-		.loss = link->down_loss,
-	};
 	for (int d = 0; d < 2; d++) {
-		l->limited[d] = cfg[d].limit_bytes || cfg[d].limit_packets;
+		line[d] = link->line[d];
+		l->limited[d] = line[d].limit_bytes || line[d].limit_packets;
 		if (!l->limited[d]) {
-			cfg[d].limit_packets = f->pool.count / UNLIMITED_SHARE + 1;
+			line[d].limit_packets = f->pool.count / UNLIMITED_SHARE + 1;
 		}
 	}
 }
@@ -199,7 +187,7 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 		    struct err *err)
 {
 	static const char *const stream[2] = {"loss-up", "loss-down"};
-	struct linkq_config cfg[2];
+	struct wire_line line[2];
 	struct slot *slot;
 	struct link *l;
 
@@ -216,16 +204,16 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 	slot->link = id;
 	l->ip = link->ip;
 	l->group = link->group;
-	configs_of(f, l, link, cfg);
+	bound_queues(f, l, link, line);
 	for (int d = 0; d < 2; d++) {
 		if (l->state == LINK_GONE) {
-			linkq_set(&l->dir[d], now, &cfg[d]);
+			linkq_set(&l->dir[d], now, &line[d]);
 			arm(f, id, d);
 		} else {
 			struct rng rng;
 
 			rng_stream(&rng, f->cfg.seed, stream[d], id);
-			linkq_init(&l->dir[d], &cfg[d], &rng, &f->cfg.stats->links[id].dir[d]);
+			linkq_init(&l->dir[d], &line[d], &rng, &f->cfg.stats->links[id].dir[d]);
 		}
 	}
 	l->state = LINK_UP;
@@ -235,7 +223,7 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
 		    struct err *err)
 {
-	struct linkq_config cfg[2];
+	struct wire_line line[2];
 	struct link *l;
 
 	if (check_link(f, id, link, err)) {
@@ -245,9 +233,9 @@ int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 	if (l->state == LINK_NONE) {
 		return err_set(err, ERR_FAILED, "link %u: there is no such link", id);
 	}
-	configs_of(f, l, link, cfg);
+	bound_queues(f, l, link, line);
 	for (int d = 0; d < 2; d++) {
-		linkq_set(&l->dir[d], now, &cfg[d]);
+		linkq_set(&l->dir[d], now, &line[d]);
 		arm(f, id, d);
 	}
 	return 0;

@@ -26,7 +26,7 @@ static void line_start(struct linkq *q, virt_t start)
 	q->line_rem = work % rate;
 }
 
-void linkq_init(struct linkq *q, const struct linkq_config *cfg, const struct rng *rng,
+void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng *rng,
 		struct wire_dir_stats *stats)
 {
 	*q = (struct linkq){
@@ -37,7 +37,7 @@ void linkq_init(struct linkq *q, const struct linkq_config *cfg, const struct rn
 	};
 }
 
-void linkq_set(struct linkq *q, virt_t now, const struct linkq_config *cfg)
+void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
 {
 	uint64_t old = q->cfg.rate_bps, rate = cfg->rate_bps;
 

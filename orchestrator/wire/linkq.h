@@ -31,18 +31,10 @@
 #include "wire/packet.h"
 #include "wire/wire.h"
 
-struct linkq_config {
-	uint64_t rate_bps;      /* 0 = unlimited: no transmission time */
-	uint64_t limit_bytes;   /* 0 = not limited in bytes */
-	uint32_t limit_packets; /* 0 = not limited in packets */
-	int64_t delay_ns;       /* one-way, after transmission; the caller applies it */
-	double loss;            /* probability, 0..1 */
-};
-
 #define LINKQ_RATE_MAX UINT64_C(1000000000000)
 
 struct linkq {
-	struct linkq_config cfg;
+	struct wire_line cfg;
 	struct packet *head, *tail; /* head is on the line */
 	uint64_t bytes;
 	uint32_t packets;
@@ -53,11 +45,11 @@ struct linkq {
 };
 
 /* @stats outlives the queue.  @rng is copied. */
-void linkq_init(struct linkq *q, const struct linkq_config *cfg, const struct rng *rng,
+void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng *rng,
 		struct wire_dir_stats *stats);
 
 /* Change the parameters at @now; what is queued stays queued. */
-void linkq_set(struct linkq *q, virt_t now, const struct linkq_config *cfg);
+void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg);
 
 /* Take over @pkt at @now.  False when the queue is full: the packet stays the caller's,
  * who knows what kind of drop it is. */

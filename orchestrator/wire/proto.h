@@ -18,7 +18,7 @@
 
 #include "wire/wire.h"
 
-#define PROTO_VERSION 1
+#define PROTO_VERSION 2
 #define PROTO_CONTROL_FD 3
 #define PROTO_STATS_FD 4
 

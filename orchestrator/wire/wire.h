@@ -32,18 +32,23 @@ struct wire_config {
 	uint64_t buffer_bytes;    /* bound on all packets held; 0: a default */
 };
 
-/* One access link, its queue limits resolved to bytes or packets. */
-struct wire_link {
-	uint32_t ip;              /* host byte order */
-	uint32_t group;
-	uint64_t down_bps, up_bps;            /* 0 = unlimited */
-	int64_t down_delay_ns, up_delay_ns;   /* one-way */
-	double down_loss, up_loss;
-	uint64_t down_queue_bytes, up_queue_bytes;     /* 0 = not limited in bytes */
-	uint32_t down_queue_packets, up_queue_packets; /* 0 = not limited in packets */
+/* One direction of an access link, its queue limit resolved to bytes or packets. */
+struct wire_line {
+	uint64_t rate_bps;        /* 0 = unlimited: no transmission time */
+	int64_t delay_ns;         /* one-way, after transmission */
+	double loss;              /* probability, 0..1 */
+	uint64_t limit_bytes;     /* 0 = not limited in bytes */
+	uint32_t limit_packets;   /* 0 = not limited in packets */
 };
 
 enum { WIRE_UP = 0, WIRE_DOWN = 1 };
+
+/* An access link. */
+struct wire_link {
+	uint32_t ip;              /* host byte order */
+	uint32_t group;
+	struct wire_line line[2]; /* WIRE_UP, WIRE_DOWN */
+};
 
 /* Histogram of how late packets left (wall): bucket k counts lateness in
  * [2^k, 2^(k+1)) microseconds, bucket 0 everything below 2 us. */

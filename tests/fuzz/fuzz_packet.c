@@ -70,14 +70,14 @@ static void take_link(struct input *in, uint32_t id, struct wire_link *link)
 	*link = (struct wire_link){
 		.ip = 0x0a000001 + id,
 		.group = id % GROUPS,
-		.up_bps = rate(in),
-		.down_bps = rate(in),
-		.up_delay_ns = (int64_t)take(in, 4),
-		.down_delay_ns = (int64_t)take(in, 4),
-		.up_loss = (double)(take(in, 1) % 8) / 8,
-		.down_loss = (double)(take(in, 1) % 8) / 8,
-		.up_queue_bytes = take(in, 2) & 0x3fff,
-		.down_queue_packets = (uint32_t)take(in, 1) % 16,
+		.line[WIRE_UP].rate_bps = rate(in),
+		.line[WIRE_DOWN].rate_bps = rate(in),
+		.line[WIRE_UP].delay_ns = (int64_t)take(in, 4),
+		.line[WIRE_DOWN].delay_ns = (int64_t)take(in, 4),
+		.line[WIRE_UP].loss = (double)(take(in, 1) % 8) / 8,
+		.line[WIRE_DOWN].loss = (double)(take(in, 1) % 8) / 8,
+		.line[WIRE_UP].limit_bytes = take(in, 2) & 0x3fff,
+		.line[WIRE_DOWN].limit_packets = (uint32_t)take(in, 1) % 16,
 	};
 }
 

@@ -337,8 +337,8 @@ static void run_stream(struct stream *s, int64_t warm_vns, int64_t drain_vns)
 static bool case_rtt(struct tdf tdf)
 {
 	const struct wire_link links[PEERS] = {
-		{.group = 0, .up_delay_ns = 20 * NS_PER_MS, .down_delay_ns = 5 * NS_PER_MS},
-		{.group = 1, .up_delay_ns = 10 * NS_PER_MS, .down_delay_ns = 3 * NS_PER_MS},
+		{.group = 0, .line[WIRE_UP].delay_ns = 20 * NS_PER_MS, .line[WIRE_DOWN].delay_ns = 5 * NS_PER_MS},
+		{.group = 1, .line[WIRE_UP].delay_ns = 10 * NS_PER_MS, .line[WIRE_DOWN].delay_ns = 3 * NS_PER_MS},
 		{.group = 2},
 	};
 	const int64_t sums[2] = {(38 + 2 * 100) * NS_PER_MS, 25 * NS_PER_MS};
@@ -384,11 +384,11 @@ static bool case_rate(struct tdf tdf)
 {
 	const struct wire_link links[PEERS] = {
 		/* Queues that last while the sender has lost the processor. */
-		{.up_bps = 1000000, .down_bps = 8000000,
-		 .up_queue_bytes = 60000, .down_queue_bytes = 400000},
-		{.up_bps = 20000000, .down_bps = 20000000,
-		 .up_queue_packets = 50, .down_queue_packets = 50},
-		{.up_bps = 128000, .up_queue_bytes = 12000},
+		{.line[WIRE_UP].rate_bps = 1000000, .line[WIRE_DOWN].rate_bps = 8000000,
+		 .line[WIRE_UP].limit_bytes = 60000, .line[WIRE_DOWN].limit_bytes = 400000},
+		{.line[WIRE_UP].rate_bps = 20000000, .line[WIRE_DOWN].rate_bps = 20000000,
+		 .line[WIRE_UP].limit_packets = 50, .line[WIRE_DOWN].limit_packets = 50},
+		{.line[WIRE_UP].rate_bps = 128000, .line[WIRE_UP].limit_bytes = 12000},
 	};
 	struct bed bed;
 	bool good;
@@ -403,7 +403,7 @@ static bool case_rate(struct tdf tdf)
 
 static bool case_loss(struct tdf tdf)
 {
-	const struct wire_link links[PEERS] = {{.up_loss = 0.1}, {.down_loss = 0.05}, {0}};
+	const struct wire_link links[PEERS] = {{.line[WIRE_UP].loss = 0.1}, {.line[WIRE_DOWN].loss = 0.05}, {0}};
 	const double share = 1 - 0.9 * 0.95;
 	struct bed bed;
 	struct stream s = {
@@ -455,7 +455,7 @@ static long rss_kb(pid_t pid)
 static bool case_queue(struct tdf tdf)
 {
 	const struct wire_link links[PEERS] = {
-		{.up_bps = 128000, .up_queue_bytes = 12000, .up_delay_ns = 10 * NS_PER_MS}, {0}, {0},
+		{.line[WIRE_UP].rate_bps = 128000, .line[WIRE_UP].limit_bytes = 12000, .line[WIRE_UP].delay_ns = 10 * NS_PER_MS}, {0}, {0},
 	};
 	const double configured = 0.75 + 0.01;
 	struct bed bed;
@@ -567,8 +567,8 @@ static void *flood(void *arg)
 static bool case_flood(struct tdf tdf)
 {
 	const struct wire_link links[PEERS] = {
-		{.up_delay_ns = 10 * NS_PER_MS},
-		{.up_bps = 128000, .up_queue_bytes = 12000},
+		{.line[WIRE_UP].delay_ns = 10 * NS_PER_MS},
+		{.line[WIRE_UP].rate_bps = 128000, .line[WIRE_UP].limit_bytes = 12000},
 		{0},
 	};
 	struct bed bed;

@@ -17,7 +17,7 @@
 static struct packet packets[PACKETS];
 static struct wire_dir_stats stats;
 
-static void start(struct linkq *q, struct linkq_config cfg)
+static void start(struct linkq *q, struct wire_line cfg)
 {
 	struct rng rng;
 
@@ -61,7 +61,7 @@ static void departs_after_its_transmission_time(void **state)
 	virt_t when;
 
 	(void)state;
-	start(&q, (struct linkq_config){.rate_bps = 128000});
+	start(&q, (struct wire_line){.rate_bps = 128000});
 	assert_false(linkq_next(&q, &when));
 	assert_true(linkq_feed(&q, at(1000), packet(0, 1500)));
 	assert_int_equal(next_ns(&q), 1000 + 93750000);
@@ -83,7 +83,7 @@ static void unlimited_rate_takes_no_time(void **state)
 	struct linkq q;
 
 	(void)state;
-	start(&q, (struct linkq_config){0});
+	start(&q, (struct wire_line){0});
 	for (unsigned i = 0; i < 3; i++) {
 		assert_true(linkq_feed(&q, at(7), packet(i, 1500)));
 	}
@@ -107,7 +107,7 @@ static void rounding_does_not_add_up(void **state)
 		struct rng rng;
 
 		rng_seed(&rng, r);
-		start(&q, (struct linkq_config){.rate_bps = rates[r]});
+		start(&q, (struct wire_line){.rate_bps = rates[r]});
 		assert_true(linkq_feed(&q, at(start_ns), packet(0, 1000)));
 		bits = 8000;
 		for (unsigned i = 1; i < (rates[r] < 10 ? 1000 : 1000000); i++) {
@@ -131,7 +131,7 @@ static void limit_in_bytes(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	start(&q, (struct linkq_config){.rate_bps = 128000, .limit_bytes = 12000});
+	start(&q, (struct wire_line){.rate_bps = 128000, .limit_bytes = 12000});
 	while (linkq_feed(&q, at(0), packet(n, 1500))) {
 		n++;
 	}
@@ -152,7 +152,7 @@ static void limit_in_packets(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	start(&q, (struct linkq_config){.rate_bps = 128000, .limit_packets = 5});
+	start(&q, (struct wire_line){.rate_bps = 128000, .limit_packets = 5});
 	while (linkq_feed(&q, at(0), packet(n, 40))) {
 		n++;
 	}
@@ -167,7 +167,7 @@ static void limit_below_one_packet_leaves_the_link_open(void **state)
 	struct linkq q;
 
 	(void)state;
-	start(&q, (struct linkq_config){.rate_bps = 128000, .limit_bytes = 100});
+	start(&q, (struct wire_line){.rate_bps = 128000, .limit_bytes = 100});
 	assert_true(linkq_feed(&q, at(0), packet(0, 1500)));
 	assert_false(linkq_feed(&q, at(0), packet(1, 40)));
 	take(&q);
@@ -177,7 +177,7 @@ static void limit_below_one_packet_leaves_the_link_open(void **state)
 static void rate_change_in_the_middle_of_a_packet(void **state)
 {
 	struct linkq q;
-	struct linkq_config cfg = {.rate_bps = 1000000};
+	struct wire_line cfg = {.rate_bps = 1000000};
 
 	(void)state;
 	start(&q, cfg);
@@ -210,7 +210,7 @@ static void rate_changes_lose_no_bits(void **state)
 {
 	struct linkq q;
 	struct rng rng;
-	struct linkq_config cfg = {.rate_bps = 1000000};
+	struct wire_line cfg = {.rate_bps = 1000000};
 	int64_t now = 0, sent_bits = 0;
 	double capacity = 0;
 
@@ -244,7 +244,7 @@ static void late_service_keeps_the_instants(void **state)
 	struct linkq q;
 
 	(void)state;
-	start(&q, (struct linkq_config){.rate_bps = 8000});
+	start(&q, (struct wire_line){.rate_bps = 8000});
 	for (unsigned i = 0; i < 10; i++) {
 		assert_true(linkq_feed(&q, at(0), packet(i, 1)));
 	}
@@ -291,16 +291,16 @@ static void loss_is_bernoulli(void **state)
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
 		unsigned losses;
 
-		start(&q, (struct linkq_config){.loss = shares[i]});
+		start(&q, (struct wire_line){.loss = shares[i]});
 		losses = count_losses(&q, n, &pairs);
 		assert_share(losses, n, shares[i]);
 		assert_int_equal(stats.loss_drops, losses);
 		/* Independent: two in a row as often as p^2 says. */
 		assert_share(pairs, n - 1, shares[i] * shares[i]);
 	}
-	start(&q, (struct linkq_config){.loss = 0});
+	start(&q, (struct wire_line){.loss = 0});
 	assert_int_equal(count_losses(&q, 1000, &pairs), 0);
-	start(&q, (struct linkq_config){.loss = 1});
+	start(&q, (struct wire_line){.loss = 1});
 	assert_int_equal(count_losses(&q, 1000, &pairs), 1000);
 }
 

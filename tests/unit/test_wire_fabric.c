@@ -153,8 +153,8 @@ static void way_of_a_packet(void **state)
 
 	(void)state;
 	open_net(0);
-	add(0, (struct wire_link){.group = 0, .up_bps = 1000000, .up_delay_ns = 30 * MS});
-	add(1, (struct wire_link){.group = 1, .down_bps = 2000000, .down_delay_ns = 10 * MS});
+	add(0, (struct wire_link){.group = 0, .line[WIRE_UP].rate_bps = 1000000, .line[WIRE_UP].delay_ns = 30 * MS});
+	add(1, (struct wire_link){.group = 1, .line[WIRE_DOWN].rate_bps = 2000000, .line[WIRE_DOWN].delay_ns = 10 * MS});
 	assert_int_equal(fabric_set_delay(net.fabric, 1, 0, 400 * MS, &err), 0);
 	assert_false(fabric_next(net.fabric, &when));
 	send_packet(5, 0, 1, 1250);
@@ -201,9 +201,9 @@ static void downlink_is_shared(void **state)
 {
 	(void)state;
 	open_net(0);
-	add(0, (struct wire_link){.down_bps = 1000000});
+	add(0, (struct wire_link){.line[WIRE_DOWN].rate_bps = 1000000});
 	for (uint32_t i = 1; i <= 4; i++) {
-		add(i, (struct wire_link){.up_delay_ns = 10 * MS});
+		add(i, (struct wire_link){.line[WIRE_UP].delay_ns = 10 * MS});
 		send_packet(0, i, 0, 1250);
 	}
 	run_until(NS_PER_S);
@@ -229,10 +229,10 @@ static void lateness_does_not_spread(void **state)
 		open_net(0);
 		for (uint32_t i = 0; i < LINKS; i++) {
 			add(i, (struct wire_link){
-				.group = i % 3, .up_bps = 128000 * (i + 1), .down_bps = 2000000,
-				.up_delay_ns = 3 * MS * i, .down_delay_ns = 7 * MS,
-				.up_loss = 0.01, .up_queue_bytes = 20000,
-				.down_queue_packets = 30});
+				.group = i % 3, .line[WIRE_UP].rate_bps = 128000 * (i + 1), .line[WIRE_DOWN].rate_bps = 2000000,
+				.line[WIRE_UP].delay_ns = 3 * MS * i, .line[WIRE_DOWN].delay_ns = 7 * MS,
+				.line[WIRE_UP].loss = 0.01, .line[WIRE_UP].limit_bytes = 20000,
+				.line[WIRE_DOWN].limit_packets = 30});
 		}
 		rng_seed(&rng, 3);
 		for (unsigned k = 0; k < 3000; k++) {
@@ -305,8 +305,8 @@ static void queue_full_is_counted_where_it_happens(void **state)
 {
 	(void)state;
 	open_net(0);
-	add(0, (struct wire_link){.up_bps = 1000000, .up_queue_packets = 10});
-	add(1, (struct wire_link){.down_bps = 100000, .down_queue_bytes = 2500});
+	add(0, (struct wire_link){.line[WIRE_UP].rate_bps = 1000000, .line[WIRE_UP].limit_packets = 10});
+	add(1, (struct wire_link){.line[WIRE_DOWN].rate_bps = 100000, .line[WIRE_DOWN].limit_bytes = 2500});
 	for (unsigned i = 0; i < 15; i++) {
 		send_packet(0, 0, 1, 1250);
 	}
@@ -324,8 +324,8 @@ static void one_link_cannot_take_all_buffers(void **state)
 
 	(void)state;
 	open_net(160 * PACKET_BYTES);
-	add(0, (struct wire_link){.up_bps = 1000});
-	add(1, (struct wire_link){.up_bps = 1000, .up_queue_packets = 1000});
+	add(0, (struct wire_link){.line[WIRE_UP].rate_bps = 1000});
+	add(1, (struct wire_link){.line[WIRE_UP].rate_bps = 1000, .line[WIRE_UP].limit_packets = 1000});
 	add(2, (struct wire_link){0});
 	for (i = 0; i < 100; i++) {
 		send_packet(0, 0, 1, 1500);
@@ -382,7 +382,7 @@ static void refused_and_gone(void **state)
 
 static void parameters_change_on_the_way(void **state)
 {
-	struct wire_link link = {.up_bps = 1000000, .up_delay_ns = 5 * MS};
+	struct wire_link link = {.line[WIRE_UP].rate_bps = 1000000, .line[WIRE_UP].delay_ns = 5 * MS};
 	struct err err;
 
 	(void)state;
@@ -392,14 +392,14 @@ static void parameters_change_on_the_way(void **state)
 	send_packet(0, 0, 1, 1250);
 	send_packet(0, 0, 1, 1250);
 	run_until(4 * MS);
-	link.up_bps = 500000;
-	link.up_delay_ns = 50 * MS;
+	link.line[WIRE_UP].rate_bps = 500000;
+	link.line[WIRE_UP].delay_ns = 50 * MS;
 	assert_int_equal(fabric_set_link(net.fabric, (virt_t){4 * MS}, 0, &link, &err), 0);
 	run_until(NS_PER_S);
 	assert_int_equal(net.count, 2);
 	assert_int_equal(net.arrivals[0].due_ns, (16 + 50) * MS);
 	assert_int_equal(net.arrivals[1].due_ns, (36 + 50) * MS);
-	link.up_bps = 0;
+	link.line[WIRE_UP].rate_bps = 0;
 	assert_int_equal(fabric_set_link(net.fabric, (virt_t){NS_PER_S}, 0, &link, &err), 0);
 	close_net();
 }
@@ -407,10 +407,10 @@ static void parameters_change_on_the_way(void **state)
 static void nonsense_is_refused(void **state)
 {
 	struct wire_link bad[] = {
-		{.ip = 9, .up_loss = 1.5},      {.ip = 9, .down_loss = -0.1},
-		{.ip = 9, .up_delay_ns = -1},   {.ip = 9, .down_bps = UINT64_MAX},
+		{.ip = 9, .line[WIRE_UP].loss = 1.5},      {.ip = 9, .line[WIRE_DOWN].loss = -0.1},
+		{.ip = 9, .line[WIRE_UP].delay_ns = -1},   {.ip = 9, .line[WIRE_DOWN].rate_bps = UINT64_MAX},
 		{.ip = 9, .group = 3},          {.ip = ip_of(0)},
-		{.ip = 9, .up_loss = __builtin_nan("")},
+		{.ip = 9, .line[WIRE_UP].loss = __builtin_nan("")},
 	};
 	struct wire_link good = {.ip = 9};
 	struct err err;

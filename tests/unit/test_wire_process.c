@@ -146,7 +146,7 @@ static int receive(uint32_t id, int timeout_wms, size_t *len)
 
 static void packets_get_through(void **state)
 {
-	struct wire_link link = {.down_delay_ns = 5 * NS_PER_MS};
+	struct wire_link link = {.line[WIRE_DOWN].delay_ns = 5 * NS_PER_MS};
 	struct err err;
 	virt_t sent;
 	size_t len;
@@ -181,7 +181,7 @@ static void paused_clock_holds_packets(void **state)
 	size_t len;
 
 	(void)state;
-	add_peer(0, (struct wire_link){.up_delay_ns = 50 * NS_PER_MS});
+	add_peer(0, (struct wire_link){.line[WIRE_UP].delay_ns = 50 * NS_PER_MS});
 	add_peer(1, (struct wire_link){0});
 	send_packet(0, 1, 100, 1);
 	vpage_pause(env.page, wall_now());
@@ -201,7 +201,7 @@ static void factor_change_is_noticed(void **state)
 	size_t len;
 
 	(void)state;
-	add_peer(0, (struct wire_link){.up_delay_ns = 100 * NS_PER_MS});
+	add_peer(0, (struct wire_link){.line[WIRE_UP].delay_ns = 100 * NS_PER_MS});
 	add_peer(1, (struct wire_link){0});
 	for (int told = 0; told < 2; told++) {
 		wall_t start = wall_now();
@@ -278,7 +278,7 @@ static void bad_requests_are_refused(void **state)
 	assert_int_equal(err.kind, ERR_USAGE);
 	assert_int_equal(wire_add_link(env.wire, 0, &link, -1, &err), -1);
 	assert_non_null(strstr(err.msg, "descriptor"));
-	link.up_loss = 2;
+	link.line[WIRE_UP].loss = 2;
 	assert_int_equal(wire_add_link(env.wire, 0, &link, 0, &err), -1);
 	assert_non_null(strstr(err.msg, "loss"));
 	assert_int_equal(wire_set_delay(env.wire, 0, 2, 0, &err), -1);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * run_links - the lines of the peers: what the experiment says of them, in the terms
+ * of lento-wire.
+ */
+#include "run_private.h"
+
+#define PROBE_QUEUE_PACKETS 4096
+
+static uint64_t queue_bytes(const struct queue_spec *q, uint64_t bps)
+{
+	switch (q->unit) {
+	case QUEUE_BYTES:
+		return q->limit;
+	case QUEUE_NS:
+		return bps ? (uint64_t)((unsigned __int128)bps * q->limit / 8 / NS_PER_S) : 0;
+	case QUEUE_PACKETS:
+		break;
+	}
+	return 0;
+}
+
+static void line_queue(const struct queue_spec *q, struct wire_line *line)
+{
+	line->limit_bytes = queue_bytes(q, line->rate_bps);
+	line->limit_packets = q->unit == QUEUE_PACKETS ? (uint32_t)q->limit : 0;
+}
+
+static void lines_of(const struct link_spec *l, struct wire_line line[2])
+{
+	line[WIRE_UP] = (struct wire_line) {
+		.rate_bps = l->up_bps, .delay_ns = l->up_delay_ns, .loss = l->up_loss,
+	};
+	line_queue(&l->up_queue, &line[WIRE_UP]);
+	line[WIRE_DOWN] = (struct wire_line) {
+		.rate_bps = l->down_bps, .delay_ns = l->down_delay_ns, .loss = l->down_loss,
+	};
+	line_queue(&l->down_queue, &line[WIRE_DOWN]);
+}
+
+void run_link_of(const struct run *run, const struct peer *peer, struct wire_link *out)
+{
+	*out = (struct wire_link) { 0 };
+	if (!peer->group) { /* the probe peer: nothing but the other side's link shows */
+		out->ip = RESERVED_PROBE_IP;
+		out->group = (uint32_t)run->exp->group_count;
+		out->line[WIRE_UP].limit_packets = PROBE_QUEUE_PACKETS;
+		out->line[WIRE_DOWN].limit_packets = PROBE_QUEUE_PACKETS;
+		return;
+	}
+	out->ip = experiment_peer_ip(run->exp, peer->index);
+	out->group = (uint32_t)(peer->group - run->exp->groups);
+	lines_of(&run->exp->links[peer->group->link], out->line);
+}
