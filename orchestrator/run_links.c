@@ -26,14 +26,28 @@ static void line_queue(const struct queue_spec *q, struct wire_line *line)
 	line->limit_packets = q->unit == QUEUE_PACKETS ? (uint32_t)q->limit : 0;
 }
 
+static struct wire_jitter line_jitter(const struct jitter_spec *j)
+{
+	static const enum wire_jitter_kind kinds[] = {
+		[JITTER_UNIFORM] = WIRE_JITTER_UNIFORM, [JITTER_NORMAL] = WIRE_JITTER_NORMAL,
+		[JITTER_PARETO] = WIRE_JITTER_PARETO,
+	};
+
+	return (struct wire_jitter) {
+		.spread_ns = j->spread_ns, .kind = kinds[j->distribution], .reorder = j->reorder,
+	};
+}
+
 static void lines_of(const struct link_spec *l, struct wire_line line[2])
 {
 	line[WIRE_UP] = (struct wire_line) {
-		.rate_bps = l->up_bps, .delay_ns = l->up_delay_ns, .loss = l->up_loss,
+		.rate_bps = l->up_bps, .delay_ns = l->up_delay_ns,
+		.jitter = line_jitter(&l->up_jitter), .loss = l->up_loss,
 	};
 	line_queue(&l->up_queue, &line[WIRE_UP]);
 	line[WIRE_DOWN] = (struct wire_line) {
-		.rate_bps = l->down_bps, .delay_ns = l->down_delay_ns, .loss = l->down_loss,
+		.rate_bps = l->down_bps, .delay_ns = l->down_delay_ns,
+		.jitter = line_jitter(&l->down_jitter), .loss = l->down_loss,
 	};
 	line_queue(&l->down_queue, &line[WIRE_DOWN]);
 }

@@ -68,3 +68,15 @@ double rng_exponential(struct rng *rng, double mean)
 {
 	return -mean * log1p(-rng_unit(rng));
 }
+
+double rng_normal(struct rng *rng)
+{
+	double radius = sqrt(-2 * log1p(-rng_unit(rng)));
+
+	return radius * cos(2 * M_PI * rng_unit(rng));
+}
+
+double rng_pareto(struct rng *rng, double shape)
+{
+	return pow(1 - rng_unit(rng), -1 / shape);
+}

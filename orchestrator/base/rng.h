@@ -32,4 +32,10 @@ uint64_t rng_below(struct rng *rng, uint64_t n);
 /* Exponential with the given mean, same unit as @mean. */
 double rng_exponential(struct rng *rng, double mean);
 
+/* Normal with mean 0 and standard deviation 1 (Box and Muller); two draws each. */
+double rng_normal(struct rng *rng);
+
+/* Pareto with minimum 1 and the given shape: P(X > x) = x^-shape. */
+double rng_pareto(struct rng *rng, double shape);
+
 #endif

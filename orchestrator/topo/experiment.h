@@ -31,11 +31,21 @@ struct queue_spec {
 	uint64_t limit;
 };
 
+/* Added to the delay, anew for each packet; its mean is 0. */
+enum jitter_distribution { JITTER_UNIFORM, JITTER_NORMAL, JITTER_PARETO };
+
+struct jitter_spec {
+	int64_t spread_ns; /* uniform: the largest value; others: standard deviation; 0: none */
+	enum jitter_distribution distribution;
+	bool reorder;      /* packets may overtake each other */
+};
+
 /* An access link, seen from the peer: `up` leaves it, `down` reaches it. */
 struct link_spec {
 	char *name;
 	uint64_t down_bps, up_bps;        /* bits per virtual second; 0 = unlimited */
 	int64_t down_delay_ns, up_delay_ns; /* one-way */
+	struct jitter_spec down_jitter, up_jitter;
 	double down_loss, up_loss;        /* probability of a packet's loss, 0..1 */
 	struct queue_spec down_queue, up_queue;
 };

@@ -232,6 +232,18 @@ int read_word(struct reader *r, const struct node *node, const char *const *word
 			 "allowed are", words);
 }
 
+int read_flag(struct reader *r, const struct node *node, bool *flag)
+{
+	static const char *const words[] = {"false", "true", NULL};
+	int word = 0;
+
+	if (read_word(r, node, words, &word)) {
+		return -1;
+	}
+	*flag = word == 1;
+	return 0;
+}
+
 int read_name(struct reader *r, const struct node *node, const char *what, const char **name)
 {
 	char shown[NODE_SHOW_BYTES];

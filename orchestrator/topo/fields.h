@@ -60,6 +60,8 @@ int read_duration(struct reader *r, const struct node *node, int64_t max_ns, int
 int read_size(struct reader *r, const struct node *node, uint64_t min, uint64_t max,
 	      uint64_t *bytes);
 int read_share(struct reader *r, const struct node *node, double *share);
+/* true or false */
+int read_flag(struct reader *r, const struct node *node, bool *flag);
 /* One of @words (by index), which is NULL-terminated. */
 int read_word(struct reader *r, const struct node *node, const char *const *words, int *index);
 /* [a-z0-9-], beginning and ending with none of "-", at most LIMIT_NAME_CHARS. */

@@ -87,6 +87,74 @@ static int read_delay_up(struct reader *r, const struct node *node, void *object
 	return read_duration(r, node, LIMIT_DELAY_NS, &((struct link_spec *)object)->up_delay_ns);
 }
 
+const char *const jitter_words[] = {
+	[JITTER_UNIFORM] = "uniform", [JITTER_NORMAL] = "normal", [JITTER_PARETO] = "pareto", NULL,
+};
+
+static int read_spread(struct reader *r, const struct node *node, void *object)
+{
+	return read_duration(r, node, LIMIT_DELAY_NS, &((struct jitter_spec *)object)->spread_ns);
+}
+
+static int read_distribution(struct reader *r, const struct node *node, void *object)
+{
+	int word = JITTER_UNIFORM;
+
+	if (read_word(r, node, jitter_words, &word)) {
+		return -1;
+	}
+	((struct jitter_spec *)object)->distribution = (enum jitter_distribution)word;
+	return 0;
+}
+
+static int read_reorder(struct reader *r, const struct node *node, void *object)
+{
+	return read_flag(r, node, &((struct jitter_spec *)object)->reorder);
+}
+
+static const struct field jitter_fields[] = {
+	{.key = "spread", .required = true, .read = read_spread},
+	{.key = "distribution", .read = read_distribution},
+	{.key = "reorder", .read = read_reorder},
+};
+const struct field_map jitter_map = {
+	"jitter", "a jitter", jitter_fields, ARRAY_LEN(jitter_fields),
+};
+
+/* A packet cannot arrive before it was sent. */
+static int read_jitter_of(struct reader *r, const struct node *node, struct jitter_spec *jitter,
+			  int64_t delay_ns)
+{
+	char shown[NODE_SHOW_BYTES], most[64];
+
+	*jitter = (struct jitter_spec){0};
+	if (node->kind == NODE_MAP ? read_fields(r, &jitter_map, node, jitter)
+				   : read_spread(r, node, jitter)) {
+		return -1;
+	}
+	if (jitter->spread_ns > delay_ns) {
+		return node_fail(r->tree, node, r->err,
+				 "%s: the jitter is larger than the delay, %s",
+				 node_show(node, shown),
+				 units_format_duration(delay_ns, most, sizeof(most)));
+	}
+	return 0;
+}
+
+static int read_jitter_down(struct reader *r, const struct node *node, void *object)
+{
+	struct link_spec *link = object;
+
+	return read_jitter_of(r, node, &link->down_jitter, link->down_delay_ns);
+}
+
+static int read_jitter_up(struct reader *r, const struct node *node, void *object)
+{
+	struct link_spec *link = object;
+
+	return read_jitter_of(r, node, &link->up_jitter, link->up_delay_ns);
+}
+
 static int read_loss_down(struct reader *r, const struct node *node, void *object)
 {
 	return read_share(r, node, &((struct link_spec *)object)->down_loss);
@@ -136,7 +204,18 @@ static int read_queue_up(struct reader *r, const struct node *node, void *object
 	return read_queue_of(r, node, &link->up_queue, link->up_bps);
 }
 
-#define BOTH(property) \
+static bool is_map(const struct node *node)
+{
+	return node->kind == NODE_MAP;
+}
+
+/* A map that names a direction, and not one that spells out a value. */
+static bool names_direction(const struct node *node)
+{
+	return is_map(node) && (node_get(node, "down") || node_get(node, "up"));
+}
+
+#define BOTH(property, is_both) \
 	static const struct field property##_both_fields[] = { \
 		{.key = "down", .required = true, .read = read_##property##_down}, \
 		{.key = "up", .required = true, .read = read_##property##_up}, \
@@ -147,22 +226,24 @@ static int read_queue_up(struct reader *r, const struct node *node, void *object
 	}; \
 	static int read_##property(struct reader *r, const struct node *node, void *object) \
 	{ \
-		if (node->kind == NODE_MAP) { \
+		if (is_both(node)) { \
 			return read_fields(r, &property##_both_map, node, object); \
 		} \
 		return read_##property##_down(r, node, object) || \
 		       read_##property##_up(r, node, object) ? -1 : 0; \
 	}
 
-BOTH(delay)
-BOTH(loss)
-BOTH(queue)
+BOTH(delay, is_map)
+BOTH(jitter, names_direction)
+BOTH(loss, is_map)
+BOTH(queue, is_map)
 
-/* In this order: a queue is checked against its rate. */
+/* In this order: a queue is checked against its rate, a jitter against its delay. */
 static const struct field link_fields[] = {
 	{.key = "down", .required = true, .read = read_down},
 	{.key = "up", .required = true, .read = read_up},
 	{.key = "delay", .read = read_delay},
+	{.key = "jitter", .read = read_jitter},
 	{.key = "loss", .read = read_loss},
 	{.key = "queue", .read = read_queue},
 };

@@ -12,7 +12,7 @@
 #include "topo/image.h"
 #include "topo/load.h"
 
-#define BUF_BYTES 64
+#define BUF_BYTES 128
 
 /* One character of UTF-8, which libyaml has checked; steps over it. */
 static uint32_t next_char(const unsigned char **p)
@@ -103,6 +103,16 @@ static const char *percent(double value, char buf[BUF_BYTES])
 	return buf;
 }
 
+static const char *jitter(const struct jitter_spec *j, char buf[BUF_BYTES])
+{
+	char spread[BUF_BYTES];
+
+	snprintf(buf, BUF_BYTES, "{spread: %s, distribution: %s, reorder: %s}",
+		 duration(j->spread_ns, spread), jitter_words[j->distribution],
+		 j->reorder ? "true" : "false");
+	return buf;
+}
+
 static void print_payload(const struct experiment *exp, FILE *out)
 {
 	const struct payload_spec *p = &exp->payload;
@@ -138,6 +148,8 @@ static void print_links(const struct experiment *exp, FILE *out)
 		fprintf(out, "    up: %s\n", rate(l->up_bps, a));
 		fprintf(out, "    delay: {down: %s, up: %s}\n", duration(l->down_delay_ns, a),
 			duration(l->up_delay_ns, b));
+		fprintf(out, "    jitter:\n      down: %s\n", jitter(&l->down_jitter, a));
+		fprintf(out, "      up: %s\n", jitter(&l->up_jitter, a));
 		fprintf(out, "    loss: {down: %s, up: %s}\n", share(l->down_loss, a),
 			share(l->up_loss, b));
 		fprintf(out, "    queue: {down: %s, up: %s}\n", queue(&l->down_queue, a),

@@ -139,6 +139,11 @@ static int check_line(uint32_t id, int dir, const struct wire_line *line, struct
 		return err_set(err, ERR_USAGE, "link %u, %s: a delay of %lld ns is not within 0..1h",
 			       id, name, (long long)line->delay_ns);
 	}
+	if (line->jitter.spread_ns < 0 || line->jitter.spread_ns > DELAY_NS_MAX ||
+	    line->jitter.kind >= WIRE_JITTER_KINDS) {
+		return err_set(err, ERR_USAGE, "link %u, %s: a jitter of %lld ns, kind %u", id, name,
+			       (long long)line->jitter.spread_ns, line->jitter.kind);
+	}
 	if (!(line->loss >= 0 && line->loss <= 1)) {
 		return err_set(err, ERR_USAGE, "link %u, %s: a loss of %g is not within 0..1", id,
 			       name, line->loss);
@@ -186,7 +191,10 @@ static void arm(struct fabric *f, uint32_t id, int dir)
 int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
 		    struct err *err)
 {
-	static const char *const stream[2] = {"loss-up", "loss-down"};
+	static const char *const stream[2][LINKQ_DRAWS] = {
+		[WIRE_UP] = {[LINKQ_LOSS] = "loss-up", [LINKQ_JITTER] = "jitter-up"},
+		[WIRE_DOWN] = {[LINKQ_LOSS] = "loss-down", [LINKQ_JITTER] = "jitter-down"},
+	};
 	struct wire_line line[2];
 	struct slot *slot;
 	struct link *l;
@@ -210,10 +218,12 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 			linkq_set(&l->dir[d], now, &line[d]);
 			arm(f, id, d);
 		} else {
-			struct rng rng;
+			struct rng rng[LINKQ_DRAWS];
 
-			rng_stream(&rng, f->cfg.seed, stream[d], id);
-			linkq_init(&l->dir[d], &line[d], &rng, &f->cfg.stats->links[id].dir[d]);
+			for (int k = 0; k < LINKQ_DRAWS; k++) {
+				rng_stream(&rng[k], f->cfg.seed, stream[d][k], id);
+			}
+			linkq_init(&l->dir[d], &line[d], rng, &f->cfg.stats->links[id].dir[d]);
 		}
 	}
 	l->state = LINK_UP;
@@ -339,7 +349,7 @@ static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 	struct link *l = &f->links[id];
 	bool lost = false;
 	struct packet *pkt = linkq_take(&l->dir[dir], &lost);
-	int64_t delay_ns = l->dir[dir].cfg.delay_ns;
+	virt_t out;
 	size_t index;
 
 	arm(f, id, dir);
@@ -347,21 +357,22 @@ static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 		drop(f, pkt);
 		return;
 	}
+	out = linkq_arrival(&l->dir[dir], at);
 	if (dir == WIRE_UP) {
 		struct wire_dir_stats *up = l->dir[dir].stats;
 
 		stat_add(&up->packets, 1);
 		stat_add(&up->bytes, pkt->len);
-		delay_ns += f->delays[(size_t)f->cfg.max_groups * l->group +
+		out.ns += f->delays[(size_t)f->cfg.max_groups * l->group +
 				      f->links[pkt->dst].group];
 	}
-	if (delay_ns == 0) {
+	if (out.ns == at.ns) {
 		land(f, pkt, dir, at);
 		return;
 	}
 	index = (size_t)(pkt - f->pool.packets);
 	f->landed[index] = (uint8_t)dir;
-	evq_put(&f->events, f->first_packet + (uint32_t)index, (virt_t){at.ns + delay_ns});
+	evq_put(&f->events, f->first_packet + (uint32_t)index, out);
 }
 
 struct packet *fabric_buffer(struct fabric *f)

@@ -9,10 +9,10 @@
  *	fabric_feed        source address is the link's own?  destination known?
  *	up queue and line  full: queue drop
  *	                   up loss
- *	in flight          up delay + delay between the two groups
+ *	in flight          up delay and its jitter, + delay between the two groups
  *	down queue, line   full: queue drop
  *	                   down loss
- *	in flight          down delay
+ *	in flight          down delay and its jitter
  *	deliver()          refused: fault drop; peer gone: unknown destination
  *
  * Each stage is entered at the exact instant at which the one before was left,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "wire/linkq.h"
 
+#include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "wire/linkstats.h"
 
@@ -26,15 +28,16 @@ static void line_start(struct linkq *q, virt_t start)
 	q->line_rem = work % rate;
 }
 
-void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng *rng,
+void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng rng[LINKQ_DRAWS],
 		struct wire_dir_stats *stats)
 {
 	*q = (struct linkq){
 		.cfg = *cfg,
 		.line_free = {INT64_MIN},
-		.rng = *rng,
+		.far_end = {INT64_MIN},
 		.stats = stats,
 	};
+	memcpy(q->rng, rng, sizeof(q->rng));
 }
 
 void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
@@ -115,7 +118,7 @@ struct packet *linkq_take(struct linkq *q, bool *lost)
 	q->bytes -= pkt->len;
 	q->packets--;
 	stat_max_ns(&q->stats->queue_peak_ns, q->line_free.ns - pkt->since.ns);
-	*lost = q->cfg.loss > 0 && rng_unit(&q->rng) < q->cfg.loss;
+	*lost = q->cfg.loss > 0 && rng_unit(&q->rng[LINKQ_LOSS]) < q->cfg.loss;
 	if (*lost) {
 		stat_add(&q->stats->loss_drops, 1);
 	}
@@ -123,4 +126,49 @@ struct packet *linkq_take(struct linkq *q, bool *lost)
 		line_start(q, q->line_free);
 	}
 	return pkt;
+}
+
+/* --- behind the line -------------------------------------------------------- */
+
+#define PARETO_SHAPE 3.0
+#define PARETO_MEAN 1.5        /* shape / (shape - 1), of a minimum of 1 */
+/* Standard deviation for a minimum of 1: sqrt(shape / (shape - 2)) / (shape - 1). */
+#define PARETO_DEVIATION 0.86602540378443865
+
+/* The tail of a distribution has no end; the delay has. */
+#define FLIGHT_NS_MAX (2.0 * 3600e9)
+
+static double jitter_of(struct rng *rng, const struct wire_jitter *jitter)
+{
+	double spread = (double)jitter->spread_ns;
+
+	switch ((enum wire_jitter_kind)jitter->kind) {
+	case WIRE_JITTER_UNIFORM:
+		return spread * (2 * rng_unit(rng) - 1);
+	case WIRE_JITTER_NORMAL:
+		return spread * rng_normal(rng);
+	case WIRE_JITTER_PARETO:
+		return spread * (rng_pareto(rng, PARETO_SHAPE) - PARETO_MEAN) / PARETO_DEVIATION;
+	case WIRE_JITTER_KINDS:
+		break;
+	}
+	return 0;
+}
+
+virt_t linkq_arrival(struct linkq *q, virt_t left)
+{
+	const struct wire_jitter *jitter = &q->cfg.jitter;
+	virt_t out = {left.ns + q->cfg.delay_ns};
+
+	if (jitter->spread_ns > 0) {
+		double flight = (double)q->cfg.delay_ns +
+				jitter_of(&q->rng[LINKQ_JITTER], jitter);
+
+		out.ns = left.ns + (int64_t)fmin(fmax(flight, 0), FLIGHT_NS_MAX);
+	}
+	if (!jitter->reorder && out.ns < q->far_end.ns) {
+		out = q->far_end;
+	}
+	q->far_end = out;
+	return out;
 }

@@ -16,6 +16,9 @@
  * on the line whole.  So a limit of rate * t makes the longest sojourn t.  An empty
  * queue takes any packet, else a limit below one packet would close the link.
  *
+ * Behind the line lies the delay, with its jitter: linkq_arrival() tells when a packet that
+ * has left the line comes out at the far end.
+ *
  * Packets leave through linkq_take() at the instants that linkq_next() names.  The
  * caller takes them in the order of time over all its queues, and before it
  * feeds a packet of a later instant; it may do so late, the instants stay exact.
@@ -33,6 +36,9 @@
 
 #define LINKQ_RATE_MAX UINT64_C(1000000000000)
 
+/* What is drawn, each from a stream of its own. */
+enum linkq_draw { LINKQ_LOSS, LINKQ_JITTER, LINKQ_DRAWS };
+
 struct linkq {
 	struct wire_line cfg;
 	struct packet *head, *tail; /* head is on the line */
@@ -40,12 +46,13 @@ struct linkq {
 	uint32_t packets;
 	virt_t line_free;       /* end of the head's (or last) transmission */
 	uint64_t line_rem;      /* plus this many 1/rate ns */
-	struct rng rng;
+	virt_t far_end;         /* when the last packet comes out there */
+	struct rng rng[LINKQ_DRAWS];
 	struct wire_dir_stats *stats; /* losses and peaks are counted here */
 };
 
-/* @stats outlives the queue.  @rng is copied. */
-void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng *rng,
+/* @stats outlives the queue.  @rng, by enum linkq_draw, is copied. */
+void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng rng[LINKQ_DRAWS],
 		struct wire_dir_stats *stats);
 
 /* Change the parameters at @now; what is queued stays queued. */
@@ -63,5 +70,11 @@ bool linkq_next(const struct linkq *q, virt_t *when);
  * loss (counted).  The packet is the caller's; NULL when there is none.
  */
 struct packet *linkq_take(struct linkq *q, bool *lost);
+
+/*
+ * When the packet that has left the line at @left comes out at the far end.  Called once
+ * for each packet that is not lost, in their order.
+ */
+virt_t linkq_arrival(struct linkq *q, virt_t left);
 
 #endif

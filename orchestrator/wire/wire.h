@@ -32,10 +32,30 @@ struct wire_config {
 	uint64_t buffer_bytes;    /* bound on all packets held; 0: a default */
 };
 
+/*
+ * Jitter: what is added to the delay, drawn anew for each packet, with mean 0.  A sum
+ * below 0 counts as 0.  Without `reorder` no packet comes out of the line before the one that
+ * went in before it: it is held until then, so where packets follow each other closely
+ * their delays are no longer independent, and their mean is higher.
+ */
+enum wire_jitter_kind {
+	WIRE_JITTER_UNIFORM,      /* evenly within +- spread */
+	WIRE_JITTER_NORMAL,       /* standard deviation: spread */
+	WIRE_JITTER_PARETO,       /* shape 3, less its mean; standard deviation: spread */
+	WIRE_JITTER_KINDS,
+};
+
+struct wire_jitter {
+	int64_t spread_ns;        /* 0: none */
+	uint32_t kind;            /* enum wire_jitter_kind */
+	bool reorder;             /* packets may overtake each other */
+};
+
 /* One direction of an access link, its queue limit resolved to bytes or packets. */
 struct wire_line {
 	uint64_t rate_bps;        /* 0 = unlimited: no transmission time */
 	int64_t delay_ns;         /* one-way, after transmission */
+	struct wire_jitter jitter;
 	double loss;              /* probability, 0..1 */
 	uint64_t limit_bytes;     /* 0 = not limited in bytes */
 	uint32_t limit_packets;   /* 0 = not limited in packets */

@@ -76,6 +76,9 @@ static void take_link(struct input *in, uint32_t id, struct wire_link *link)
 		.line[WIRE_DOWN].delay_ns = (int64_t)take(in, 4),
 		.line[WIRE_UP].loss = (double)(take(in, 1) % 8) / 8,
 		.line[WIRE_DOWN].loss = (double)(take(in, 1) % 8) / 8,
+		.line[WIRE_UP].jitter = {.spread_ns = (int64_t)take(in, 4),
+					 .kind = (uint32_t)take(in, 1) % WIRE_JITTER_KINDS,
+					 .reorder = take(in, 1) & 1},
 		.line[WIRE_UP].limit_bytes = take(in, 2) & 0x3fff,
 		.line[WIRE_DOWN].limit_packets = (uint32_t)take(in, 1) % 16,
 	};

@@ -74,11 +74,20 @@ static void same_queue(const struct queue_spec *a, const struct queue_spec *b)
 	assert_true(a->limit == b->limit);
 }
 
+static void same_jitter(const struct jitter_spec *a, const struct jitter_spec *b)
+{
+	assert_true(a->spread_ns == b->spread_ns);
+	assert_int_equal(a->distribution, b->distribution);
+	assert_int_equal(a->reorder, b->reorder);
+}
+
 static void same_link(const struct link_spec *a, const struct link_spec *b)
 {
 	same_text(a->name, b->name);
 	assert_true(a->down_bps == b->down_bps && a->up_bps == b->up_bps);
 	assert_true(a->down_delay_ns == b->down_delay_ns && a->up_delay_ns == b->up_delay_ns);
+	same_jitter(&a->down_jitter, &b->down_jitter);
+	same_jitter(&a->up_jitter, &b->up_jitter);
 	assert_true(a->down_loss == b->down_loss && a->up_loss == b->up_loss);
 	same_queue(&a->down_queue, &b->down_queue);
 	same_queue(&a->up_queue, &b->up_queue);
@@ -267,6 +276,11 @@ static void everything(void **state)
 	assert_string_equal(both->name, "both");
 	assert_true(both->down_bps == 2000000 && both->up_bps == 1048576);
 	assert_true(both->down_delay_ns == 5500000 && both->up_delay_ns == 12000);
+	assert_true(both->down_jitter.spread_ns == 5500000 && !both->down_jitter.reorder);
+	assert_true(both->up_jitter.spread_ns == 10000 && both->up_jitter.reorder);
+	assert_int_equal(both->up_jitter.distribution, JITTER_PARETO);
+	assert_true(exp->links[2].up_jitter.spread_ns == 10000000);
+	assert_int_equal(exp->links[2].up_jitter.distribution, JITTER_NORMAL);
 	assert_true(both->down_loss == 0.00065 && both->up_loss == 0);
 	assert_true(both->down_queue.unit == QUEUE_NS && both->down_queue.limit == 200000000);
 	assert_true(both->up_queue.unit == QUEUE_BYTES && both->up_queue.limit == 65536);
@@ -576,6 +590,7 @@ static int print_fields(void)
 	print_words("group", "after", after_words);
 	print_words("group", "expect", expect_words);
 	print_words("event", "do", do_words);
+	print_words("jitter", "distribution", jitter_words);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "wire/linkq.h"
@@ -19,11 +20,13 @@ static struct wire_dir_stats stats;
 
 static void start(struct linkq *q, struct wire_line cfg)
 {
-	struct rng rng;
+	struct rng rng[LINKQ_DRAWS];
 
 	memset(&stats, 0, sizeof(stats));
-	rng_stream(&rng, 1, "loss-up", 0);
-	linkq_init(q, &cfg, &rng, &stats);
+	for (uint64_t i = 0; i < LINKQ_DRAWS; i++) {
+		rng_stream(&rng[i], 1, "test", i);
+	}
+	linkq_init(q, &cfg, rng, &stats);
 }
 
 static struct packet *packet(unsigned i, uint32_t len)
@@ -304,6 +307,119 @@ static void loss_is_bernoulli(void **state)
 	assert_int_equal(count_losses(&q, 1000, &pairs), 1000);
 }
 
+/* --- jitter ---------------------------------------------------------------- */
+
+static double uniform_cdf(double x)
+{
+	return fmin(fmax((x + 1) / 2, 0), 1);
+}
+
+static double normal_cdf(double x)
+{
+	return 0.5 * erfc(-x / sqrt(2));
+}
+
+/* Shape 3, less its mean of 1.5 minima, a standard deviation of sqrt(3)/2 minima. */
+static double pareto_cdf(double x)
+{
+	double minima = 1.5 + x * sqrt(0.75);
+
+	return minima <= 1 ? 0 : 1 - pow(minima, -3);
+}
+
+static int compare_double(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Kolmogorov and Smirnov: the largest distance of two distribution functions, times
+ * sqrt(n); 1.95 is passed by chance once in 1000. */
+static double ks_distance(double *sample, size_t n, double (*cdf)(double))
+{
+	double worst = 0;
+
+	qsort(sample, n, sizeof(*sample), compare_double);
+	for (size_t i = 0; i < n; i++) {
+		double f = cdf(sample[i]);
+
+		worst = fmax(worst, fmax(f - (double)i / (double)n,
+					 (double)(i + 1) / (double)n - f));
+	}
+	return worst * sqrt((double)n);
+}
+
+#define SAMPLES 20000
+
+/* Packets so far from each other that they cannot meet, or that may overtake. */
+static void draw_jitter(struct wire_line cfg, int64_t gap_ns, double sample[SAMPLES])
+{
+	struct linkq q;
+
+	start(&q, cfg);
+	for (int64_t i = 0; i < SAMPLES; i++) {
+		int64_t now = i * gap_ns;
+
+		assert_true(linkq_feed(&q, at(now), packet(0, 100)));
+		take(&q);
+		sample[i] = (double)(linkq_arrival(&q, at(now)).ns - now - cfg.delay_ns) /
+			    (double)cfg.jitter.spread_ns;
+	}
+}
+
+static void jitter_has_its_distribution(void **state)
+{
+	static double (*const cdf[])(double) = {uniform_cdf, normal_cdf, pareto_cdf};
+	static double sample[SAMPLES];
+
+	(void)state;
+	for (uint32_t kind = 0; kind < WIRE_JITTER_KINDS; kind++) {
+		struct wire_line cfg = {
+			.delay_ns = 100 * NS_PER_MS,
+			.jitter = {.spread_ns = 5 * NS_PER_MS, .kind = kind},
+		};
+
+		draw_jitter(cfg, 100 * NS_PER_S, sample);
+		assert_true(ks_distance(sample, SAMPLES, cdf[kind]) < 1.95);
+		cfg.jitter.reorder = true;
+		draw_jitter(cfg, 1, sample);
+		assert_true(ks_distance(sample, SAMPLES, cdf[kind]) < 1.95);
+		/* The test can tell them apart, and a spread that is 5 % off. */
+		assert_true(ks_distance(sample, SAMPLES, cdf[(kind + 1) % 3]) > 1.95);
+		for (size_t i = 0; i < SAMPLES; i++) {
+			sample[i] *= 1.05;
+		}
+		assert_true(ks_distance(sample, SAMPLES, cdf[kind]) > 1.95);
+	}
+}
+
+static void jitter_keeps_order_unless_told(void **state)
+{
+	static const int64_t gap_ns = NS_PER_MS;
+
+	(void)state;
+	for (int reorder = 0; reorder < 2; reorder++) {
+		struct wire_line cfg = {
+			.delay_ns = 30 * NS_PER_MS,
+			.jitter = {.spread_ns = 20 * NS_PER_MS, .kind = WIRE_JITTER_NORMAL,
+				   .reorder = reorder},
+		};
+		int64_t last = 0, overtaken = 0;
+		struct linkq q;
+
+		start(&q, cfg);
+		for (int64_t i = 0; i < 10000; i++) {
+			int64_t out = linkq_arrival(&q, at(i * gap_ns)).ns;
+
+			assert_true(out >= i * gap_ns); /* no negative delay: 3 sigma are 60 ms */
+			overtaken += out < last;
+			last = out;
+		}
+		assert_int_equal(overtaken > 0, reorder);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +433,8 @@ int main(void)
 		cmocka_unit_test(rate_changes_lose_no_bits),
 		cmocka_unit_test(late_service_keeps_the_instants),
 		cmocka_unit_test(loss_is_bernoulli),
+		cmocka_unit_test(jitter_has_its_distribution),
+		cmocka_unit_test(jitter_keeps_order_unless_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
