@@ -223,7 +223,8 @@ static int await_reply(struct wire *w, uint32_t number, wall_t deadline, struct 
 			return -1;
 		}
 		n = recv(w->control, &reply, sizeof(reply), MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		/* It ended without reading all we sent: told once, before what it sent itself. */
+		if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNRESET)) {
 			continue;
 		}
 		if (n <= 0) {
