@@ -38,16 +38,24 @@ static struct wire_jitter line_jitter(const struct jitter_spec *j)
 	};
 }
 
+static struct wire_loss line_loss(double loss, const struct bursts_spec *b)
+{
+	if (b->p > 0) {
+		return (struct wire_loss) { .p = b->p, .r = b->r, .good = b->good, .bad = b->bad };
+	}
+	return (struct wire_loss) { .good = loss };
+}
+
 static void lines_of(const struct link_spec *l, struct wire_line line[2])
 {
 	line[WIRE_UP] = (struct wire_line) {
 		.rate_bps = l->up_bps, .delay_ns = l->up_delay_ns,
-		.jitter = line_jitter(&l->up_jitter), .loss = l->up_loss,
+		.jitter = line_jitter(&l->up_jitter), .loss = line_loss(l->up_loss, &l->up_bursts),
 	};
 	line_queue(&l->up_queue, &line[WIRE_UP]);
 	line[WIRE_DOWN] = (struct wire_line) {
 		.rate_bps = l->down_bps, .delay_ns = l->down_delay_ns,
-		.jitter = line_jitter(&l->down_jitter), .loss = l->down_loss,
+		.jitter = line_jitter(&l->down_jitter), .loss = line_loss(l->down_loss, &l->down_bursts),
 	};
 	line_queue(&l->down_queue, &line[WIRE_DOWN]);
 }

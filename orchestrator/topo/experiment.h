@@ -40,13 +40,20 @@ struct jitter_spec {
 	bool reorder;      /* packets may overtake each other */
 };
 
+/* Loss in a good and a bad state (Gilbert, Elliott).  p == 0: there are no states. */
+struct bursts_spec {
+	double p, r;       /* good to bad, bad to good; for each packet */
+	double good, bad;  /* probability of a packet's loss in each */
+};
+
 /* An access link, seen from the peer: `up` leaves it, `down` reaches it. */
 struct link_spec {
 	char *name;
 	uint64_t down_bps, up_bps;        /* bits per virtual second; 0 = unlimited */
 	int64_t down_delay_ns, up_delay_ns; /* one-way */
 	struct jitter_spec down_jitter, up_jitter;
-	double down_loss, up_loss;        /* probability of a packet's loss, 0..1 */
+	double down_loss, up_loss;        /* share of the packets lost in the long run, 0..1 */
+	struct bursts_spec down_bursts, up_bursts;
 	struct queue_spec down_queue, up_queue;
 };
 

@@ -155,14 +155,82 @@ static int read_jitter_up(struct reader *r, const struct node *node, void *objec
 	return read_jitter_of(r, node, &link->up_jitter, link->up_delay_ns);
 }
 
+static int read_p(struct reader *r, const struct node *node, void *object)
+{
+	return read_share(r, node, &((struct bursts_spec *)object)->p);
+}
+
+static int read_r(struct reader *r, const struct node *node, void *object)
+{
+	return read_share(r, node, &((struct bursts_spec *)object)->r);
+}
+
+static int read_good(struct reader *r, const struct node *node, void *object)
+{
+	return read_share(r, node, &((struct bursts_spec *)object)->good);
+}
+
+static int read_bad(struct reader *r, const struct node *node, void *object)
+{
+	return read_share(r, node, &((struct bursts_spec *)object)->bad);
+}
+
+static const struct field gilbert_fields[] = {
+	{.key = "p", .required = true, .read = read_p},
+	{.key = "r", .required = true, .read = read_r},
+	{.key = "good", .read = read_good},
+	{.key = "bad", .read = read_bad},
+};
+const struct field_map gilbert_map = {
+	"gilbert-elliott", "\"gilbert-elliott\"", gilbert_fields, ARRAY_LEN(gilbert_fields),
+};
+
+static int read_gilbert(struct reader *r, const struct node *node, void *object)
+{
+	struct bursts_spec *bursts = object;
+
+	bursts->bad = 1;
+	if (read_fields(r, &gilbert_map, node, bursts)) {
+		return -1;
+	}
+	if (!(bursts->p > 0 && bursts->r > 0)) {
+		return node_fail(r->tree, node, r->err,
+				 "p and r must be above 0, else the line stays in one state");
+	}
+	return 0;
+}
+
+static const struct field loss_fields[] = {
+	{.key = "gilbert-elliott", .required = true, .read = read_gilbert},
+};
+const struct field_map loss_map = {"loss", "a loss", loss_fields, ARRAY_LEN(loss_fields)};
+
+static int read_loss_of(struct reader *r, const struct node *node, double *share,
+			struct bursts_spec *bursts)
+{
+	*bursts = (struct bursts_spec){0};
+	if (node->kind != NODE_MAP) {
+		return read_share(r, node, share);
+	}
+	if (read_fields(r, &loss_map, node, bursts)) {
+		return -1;
+	}
+	*share = (bursts->p * bursts->bad + bursts->r * bursts->good) / (bursts->p + bursts->r);
+	return 0;
+}
+
 static int read_loss_down(struct reader *r, const struct node *node, void *object)
 {
-	return read_share(r, node, &((struct link_spec *)object)->down_loss);
+	struct link_spec *link = object;
+
+	return read_loss_of(r, node, &link->down_loss, &link->down_bursts);
 }
 
 static int read_loss_up(struct reader *r, const struct node *node, void *object)
 {
-	return read_share(r, node, &((struct link_spec *)object)->up_loss);
+	struct link_spec *link = object;
+
+	return read_loss_of(r, node, &link->up_loss, &link->up_bursts);
 }
 
 /* A time holds nothing without a rate, and at a low rate perhaps no whole packet. */
@@ -235,7 +303,7 @@ static bool names_direction(const struct node *node)
 
 BOTH(delay, is_map)
 BOTH(jitter, names_direction)
-BOTH(loss, is_map)
+BOTH(loss, names_direction)
 BOTH(queue, is_map)
 
 /* In this order: a queue is checked against its rate, a jitter against its delay. */

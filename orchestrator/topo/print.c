@@ -89,6 +89,19 @@ static const char *share(double value, char buf[BUF_BYTES])
 	return buf;
 }
 
+static void print_loss(const char *dir, double loss, const struct bursts_spec *bursts, FILE *out)
+{
+	char p[BUF_BYTES], r[BUF_BYTES], good[BUF_BYTES], bad[BUF_BYTES];
+
+	if (bursts->p > 0) {
+		fprintf(out, "      %s: {gilbert-elliott: {p: %s, r: %s, good: %s, bad: %s}}\n", dir,
+			share(bursts->p, p), share(bursts->r, r), share(bursts->good, good),
+			share(bursts->bad, bad));
+	} else {
+		fprintf(out, "      %s: %s\n", dir, share(loss, p));
+	}
+}
+
 static const char *percent(double value, char buf[BUF_BYTES])
 {
 	for (int decimals = 0; decimals <= 17; decimals++) {
@@ -150,8 +163,9 @@ static void print_links(const struct experiment *exp, FILE *out)
 			duration(l->up_delay_ns, b));
 		fprintf(out, "    jitter:\n      down: %s\n", jitter(&l->down_jitter, a));
 		fprintf(out, "      up: %s\n", jitter(&l->up_jitter, a));
-		fprintf(out, "    loss: {down: %s, up: %s}\n", share(l->down_loss, a),
-			share(l->up_loss, b));
+		fputs("    loss:\n", out);
+		print_loss("down", l->down_loss, &l->down_bursts, out);
+		print_loss("up", l->up_loss, &l->up_bursts, out);
 		fprintf(out, "    queue: {down: %s, up: %s}\n", queue(&l->down_queue, a),
 			queue(&l->up_queue, b));
 	}

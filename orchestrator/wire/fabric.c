@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clean.h"
 #include "wire/evq.h"
 #include "wire/linkq.h"
 
@@ -129,6 +130,7 @@ static struct slot *find_slot(const struct fabric *f, uint32_t ip)
 
 static int check_line(uint32_t id, int dir, const struct wire_line *line, struct err *err)
 {
+	const double shares[] = {line->loss.good, line->loss.bad, line->loss.p, line->loss.r};
 	const char *name = dir_names[dir];
 
 	if (line->rate_bps > LINKQ_RATE_MAX) {
@@ -144,9 +146,11 @@ static int check_line(uint32_t id, int dir, const struct wire_line *line, struct
 		return err_set(err, ERR_USAGE, "link %u, %s: a jitter of %lld ns, kind %u", id, name,
 			       (long long)line->jitter.spread_ns, line->jitter.kind);
 	}
-	if (!(line->loss >= 0 && line->loss <= 1)) {
-		return err_set(err, ERR_USAGE, "link %u, %s: a loss of %g is not within 0..1", id,
-			       name, line->loss);
+	for (size_t i = 0; i < ARRAY_LEN(shares); i++) {
+		if (!(shares[i] >= 0 && shares[i] <= 1)) {
+			return err_set(err, ERR_USAGE, "link %u, %s: a loss of %g is not within 0..1",
+				       id, name, shares[i]);
+		}
 	}
 	return 0;
 }

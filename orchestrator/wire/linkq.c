@@ -28,6 +28,32 @@ static void line_start(struct linkq *q, virt_t start)
 	q->line_rem = work % rate;
 }
 
+static bool has_states(const struct wire_loss *loss)
+{
+	return loss->p > 0 || loss->r > 0;
+}
+
+/* The state as the long run has it. */
+static void draw_state(struct linkq *q)
+{
+	const struct wire_loss *loss = &q->cfg.loss;
+
+	q->bad = has_states(loss) &&
+		 rng_unit(&q->rng[LINKQ_LOSS]) * (loss->p + loss->r) < loss->p;
+}
+
+static bool is_lost(struct linkq *q)
+{
+	const struct wire_loss *loss = &q->cfg.loss;
+	double chance;
+
+	if (has_states(loss) && rng_unit(&q->rng[LINKQ_LOSS]) < (q->bad ? loss->r : loss->p)) {
+		q->bad = !q->bad;
+	}
+	chance = q->bad ? loss->bad : loss->good;
+	return chance > 0 && rng_unit(&q->rng[LINKQ_LOSS]) < chance;
+}
+
 void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng rng[LINKQ_DRAWS],
 		struct wire_dir_stats *stats)
 {
@@ -38,13 +64,18 @@ void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng r
 		.stats = stats,
 	};
 	memcpy(q->rng, rng, sizeof(q->rng));
+	draw_state(q);
 }
 
 void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
 {
 	uint64_t old = q->cfg.rate_bps, rate = cfg->rate_bps;
+	const struct wire_loss was = q->cfg.loss;
 
 	q->cfg = *cfg;
+	if (was.p != cfg->loss.p || was.r != cfg->loss.r) {
+		draw_state(q);
+	}
 	if (!q->head || rate == old) {
 		if (rate != old) {
 			/* The remainder was in units of the old rate; the line is idle. */
@@ -118,7 +149,7 @@ struct packet *linkq_take(struct linkq *q, bool *lost)
 	q->bytes -= pkt->len;
 	q->packets--;
 	stat_max_ns(&q->stats->queue_peak_ns, q->line_free.ns - pkt->since.ns);
-	*lost = q->cfg.loss > 0 && rng_unit(&q->rng[LINKQ_LOSS]) < q->cfg.loss;
+	*lost = is_lost(q);
 	if (*lost) {
 		stat_add(&q->stats->loss_drops, 1);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * linkq - one direction of an access link: a drop-tail queue in front of a line
- * that sends at a fixed rate and loses some packets.  Pure: instants come in as
+ * that sends at a fixed rate and loses some packets, one by one or in bursts.  Pure: instants come in as
  * arguments, packets go out to the caller; tests run it on invented time.
  *
  * Theory.  The line sends one packet at a time; a packet of b bits takes b/rate.
@@ -46,6 +46,7 @@ struct linkq {
 	uint32_t packets;
 	virt_t line_free;       /* end of the head's (or last) transmission */
 	uint64_t line_rem;      /* plus this many 1/rate ns */
+	bool bad;               /* the state of the loss, see struct wire_loss */
 	virt_t far_end;         /* when the last packet comes out there */
 	struct rng rng[LINKQ_DRAWS];
 	struct wire_dir_stats *stats; /* losses and peaks are counted here */

@@ -51,12 +51,23 @@ struct wire_jitter {
 	bool reorder;             /* packets may overtake each other */
 };
 
+/*
+ * Loss in two states (Gilbert 1960, Elliott 1963): before each packet the line goes from
+ * the good state to the bad one with probability p, back with r; then the packet is lost with
+ * the probability of the state.  The first state is drawn as the long run has it.  With p = 0
+ * and r = 0 it is always good: independent losses.
+ */
+struct wire_loss {
+	double good, bad;         /* probability of a packet's loss */
+	double p, r;              /* probability of the change, for each packet */
+};
+
 /* One direction of an access link, its queue limit resolved to bytes or packets. */
 struct wire_line {
 	uint64_t rate_bps;        /* 0 = unlimited: no transmission time */
 	int64_t delay_ns;         /* one-way, after transmission */
 	struct wire_jitter jitter;
-	double loss;              /* probability, 0..1 */
+	struct wire_loss loss;
 	uint64_t limit_bytes;     /* 0 = not limited in bytes */
 	uint32_t limit_packets;   /* 0 = not limited in packets */
 };

@@ -403,7 +403,7 @@ static bool case_rate(struct tdf tdf)
 
 static bool case_loss(struct tdf tdf)
 {
-	const struct wire_link links[PEERS] = {{.line[WIRE_UP].loss = 0.1}, {.line[WIRE_DOWN].loss = 0.05}, {0}};
+	const struct wire_link links[PEERS] = {{.line[WIRE_UP].loss.good = 0.1}, {.line[WIRE_DOWN].loss.good = 0.05}, {0}};
 	const double share = 1 - 0.9 * 0.95;
 	struct bed bed;
 	struct stream s = {

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,11 @@ static void same_jitter(const struct jitter_spec *a, const struct jitter_spec *b
 	assert_int_equal(a->reorder, b->reorder);
 }
 
+static void same_bursts(const struct bursts_spec *a, const struct bursts_spec *b)
+{
+	assert_true(a->p == b->p && a->r == b->r && a->good == b->good && a->bad == b->bad);
+}
+
 static void same_link(const struct link_spec *a, const struct link_spec *b)
 {
 	same_text(a->name, b->name);
@@ -89,6 +95,8 @@ static void same_link(const struct link_spec *a, const struct link_spec *b)
 	same_jitter(&a->down_jitter, &b->down_jitter);
 	same_jitter(&a->up_jitter, &b->up_jitter);
 	assert_true(a->down_loss == b->down_loss && a->up_loss == b->up_loss);
+	same_bursts(&a->down_bursts, &b->down_bursts);
+	same_bursts(&a->up_bursts, &b->up_bursts);
 	same_queue(&a->down_queue, &b->down_queue);
 	same_queue(&a->up_queue, &b->up_queue);
 }
@@ -284,6 +292,10 @@ static void everything(void **state)
 	assert_true(both->down_loss == 0.00065 && both->up_loss == 0);
 	assert_true(both->down_queue.unit == QUEUE_NS && both->down_queue.limit == 200000000);
 	assert_true(both->up_queue.unit == QUEUE_BYTES && both->up_queue.limit == 65536);
+	assert_true(open->up_bursts.p == 0.01 && open->up_bursts.r == 0.25);
+	assert_true(open->up_bursts.good == 0 && open->up_bursts.bad == 1);
+	assert_true(fabs(open->up_loss - 1 / 26.0) < 1e-15);
+	assert_true(open->down_bursts.good == 0.001 && open->down_bursts.bad == 0.5);
 	assert_true(open->down_bps == 0 && open->up_bps == 0);
 	assert_true(open->up_queue.unit == QUEUE_PACKETS && open->up_queue.limit == 1);
 	/* 200 ms of 2 Mbit/s; 200 ms of 128 kbit/s are less than ten packets. */

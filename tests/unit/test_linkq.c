@@ -294,17 +294,93 @@ static void loss_is_bernoulli(void **state)
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
 		unsigned losses;
 
-		start(&q, (struct wire_line){.loss = shares[i]});
+		start(&q, (struct wire_line){.loss.good = shares[i]});
 		losses = count_losses(&q, n, &pairs);
 		assert_share(losses, n, shares[i]);
 		assert_int_equal(stats.loss_drops, losses);
 		/* Independent: two in a row as often as p^2 says. */
 		assert_share(pairs, n - 1, shares[i] * shares[i]);
 	}
-	start(&q, (struct wire_line){.loss = 0});
+	start(&q, (struct wire_line){.loss.good = 0});
 	assert_int_equal(count_losses(&q, 1000, &pairs), 0);
-	start(&q, (struct wire_line){.loss = 1});
+	start(&q, (struct wire_line){.loss.good = 1});
 	assert_int_equal(count_losses(&q, 1000, &pairs), 1000);
+}
+
+/*
+ * The bad state loses all, the good one nothing: then a run of losses is a stay in the
+ * bad state, and its length is geometric with r.  Stays are independent, so chi-square
+ * applies to them as it is.
+ */
+static void bursts_have_their_lengths(void **state)
+{
+	enum { BINS = 12, PACKETS_FED = 2000000 };
+	static const double p = 0.01, r = 0.25;
+	unsigned runs[2][BINS] = {{0}}, count[2] = {0}, length = 0, losses = 0;
+	bool before = false;
+	struct linkq q;
+
+	(void)state;
+	start(&q, (struct wire_line){.loss = {.p = p, .r = r, .bad = 1}});
+	for (unsigned i = 0; i < PACKETS_FED; i++) {
+		bool lost;
+
+		assert_true(linkq_feed(&q, at(i), packet(0, 100)));
+		linkq_take(&q, &lost);
+		losses += lost;
+		if (lost != before && length > 0) {
+			/* Good stays are long: a bin of 20 packets each. */
+			unsigned bin = before ? length - 1 : (length - 1) / 20;
+
+			runs[before][bin < BINS ? bin : BINS - 1]++;
+			count[before]++;
+			length = 0;
+		}
+		before = lost;
+		length++;
+	}
+	for (int bad = 0; bad < 2; bad++) {
+		double stay = bad ? 1 - r : pow(1 - p, 20), chi = 0, rest = 1;
+
+		for (unsigned k = 0; k < BINS; k++) {
+			double expected = (k == BINS - 1 ? rest : rest * (1 - stay)) * count[bad];
+
+			chi += (runs[bad][k] - expected) * (runs[bad][k] - expected) / expected;
+			rest *= stay;
+		}
+		/* 11 degrees of freedom: 31.3 is passed by chance once in 1000. */
+		assert_true(chi < 31.3);
+		assert_true(count[bad] > 10000);
+	}
+	/* The share of losses is p / (p + r); a burst's losses go together, which widens it
+	 * by (2 - p - r) / (p + r). */
+	assert_true(fabs(losses / (double)PACKETS_FED - p / (p + r)) <
+		    3.3 * sqrt(p * r / ((p + r) * (p + r)) * (2 - p - r) / (p + r) / PACKETS_FED));
+	assert_int_equal(stats.loss_drops, losses);
+}
+
+static void both_states_lose_their_share(void **state)
+{
+	const unsigned n = 200000;
+	unsigned losses[2] = {0}, packets_in[2] = {0};
+	struct linkq q;
+
+	(void)state;
+	start(&q, (struct wire_line){.loss = {.p = 0.002, .r = 0.004, .good = 0.01, .bad = 0.4}});
+	for (unsigned i = 0; i < n; i++) {
+		bool lost;
+
+		assert_true(linkq_feed(&q, at(i), packet(0, 100)));
+		linkq_take(&q, &lost);
+		packets_in[q.bad]++;
+		losses[q.bad] += lost;
+	}
+	assert_share(losses[0], packets_in[0], 0.01);
+	assert_share(losses[1], packets_in[1], 0.4);
+	/* p = 1, r = 1: every second packet is in the bad state. */
+	start(&q, (struct wire_line){.loss = {.p = 1, .r = 1, .bad = 1}});
+	assert_int_equal(count_losses(&q, 1000, losses), 500);
+	assert_int_equal(losses[0], 0);
 }
 
 /* --- jitter ---------------------------------------------------------------- */
@@ -433,6 +509,8 @@ int main(void)
 		cmocka_unit_test(rate_changes_lose_no_bits),
 		cmocka_unit_test(late_service_keeps_the_instants),
 		cmocka_unit_test(loss_is_bernoulli),
+		cmocka_unit_test(bursts_have_their_lengths),
+		cmocka_unit_test(both_states_lose_their_share),
 		cmocka_unit_test(jitter_has_its_distribution),
 		cmocka_unit_test(jitter_keeps_order_unless_told),
 	};

@@ -231,7 +231,7 @@ static void lateness_does_not_spread(void **state)
 			add(i, (struct wire_link){
 				.group = i % 3, .line[WIRE_UP].rate_bps = 128000 * (i + 1), .line[WIRE_DOWN].rate_bps = 2000000,
 				.line[WIRE_UP].delay_ns = 3 * MS * i, .line[WIRE_DOWN].delay_ns = 7 * MS,
-				.line[WIRE_UP].loss = 0.01, .line[WIRE_UP].limit_bytes = 20000,
+				.line[WIRE_UP].loss.good = 0.01, .line[WIRE_UP].limit_bytes = 20000,
 				.line[WIRE_DOWN].limit_packets = 30});
 		}
 		rng_seed(&rng, 3);
@@ -407,10 +407,10 @@ static void parameters_change_on_the_way(void **state)
 static void nonsense_is_refused(void **state)
 {
 	struct wire_link bad[] = {
-		{.ip = 9, .line[WIRE_UP].loss = 1.5},      {.ip = 9, .line[WIRE_DOWN].loss = -0.1},
+		{.ip = 9, .line[WIRE_UP].loss.good = 1.5},      {.ip = 9, .line[WIRE_DOWN].loss.good = -0.1},
 		{.ip = 9, .line[WIRE_UP].delay_ns = -1},   {.ip = 9, .line[WIRE_DOWN].rate_bps = UINT64_MAX},
 		{.ip = 9, .group = 3},          {.ip = ip_of(0)},
-		{.ip = 9, .line[WIRE_UP].loss = __builtin_nan("")},
+		{.ip = 9, .line[WIRE_UP].loss.good = __builtin_nan("")},
 	};
 	struct wire_link good = {.ip = 9};
 	struct err err;

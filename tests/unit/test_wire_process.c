@@ -278,7 +278,7 @@ static void bad_requests_are_refused(void **state)
 	assert_int_equal(err.kind, ERR_USAGE);
 	assert_int_equal(wire_add_link(env.wire, 0, &link, -1, &err), -1);
 	assert_non_null(strstr(err.msg, "descriptor"));
-	link.line[WIRE_UP].loss = 2;
+	link.line[WIRE_UP].loss.good = 2;
 	assert_int_equal(wire_add_link(env.wire, 0, &link, 0, &err), -1);
 	assert_non_null(strstr(err.msg, "loss"));
 	assert_int_equal(wire_set_delay(env.wire, 0, 2, 0, &err), -1);
