@@ -7,13 +7,13 @@
 
 #define PROBE_QUEUE_PACKETS 4096
 
-static uint64_t queue_bytes(const struct queue_spec *q, uint64_t bps)
+static uint64_t queue_bytes(enum queue_unit unit, uint64_t limit, uint64_t bps)
 {
-	switch (q->unit) {
+	switch (unit) {
 	case QUEUE_BYTES:
-		return q->limit;
+		return limit;
 	case QUEUE_NS:
-		return bps ? (uint64_t)((unsigned __int128)bps * q->limit / 8 / NS_PER_S) : 0;
+		return (uint64_t)((unsigned __int128)bps * limit / 8 / NS_PER_S);
 	case QUEUE_PACKETS:
 		break;
 	}
@@ -22,8 +22,20 @@ static uint64_t queue_bytes(const struct queue_spec *q, uint64_t bps)
 
 static void line_queue(const struct queue_spec *q, struct wire_line *line)
 {
-	line->limit_bytes = queue_bytes(q, line->rate_bps);
+	static const enum wire_discipline disciplines[] = {
+		[QUEUE_DROP_TAIL] = WIRE_DROP_TAIL, [QUEUE_RED] = WIRE_RED,
+		[QUEUE_CODEL] = WIRE_CODEL,
+	};
+
+	line->limit_bytes = queue_bytes(q->unit, q->limit, line->rate_bps);
 	line->limit_packets = q->unit == QUEUE_PACKETS ? (uint32_t)q->limit : 0;
+	line->aqm = (struct wire_aqm) {
+		.discipline = disciplines[q->discipline], .ecn = q->ecn,
+		.min_bytes = queue_bytes(q->min.unit, q->min.limit, line->rate_bps),
+		.max_bytes = queue_bytes(q->max.unit, q->max.limit, line->rate_bps),
+		.probability = q->probability, .weight = q->weight,
+		.target_ns = q->target_ns, .interval_ns = q->interval_ns,
+	};
 }
 
 static struct wire_jitter line_jitter(const struct jitter_spec *j)

@@ -25,10 +25,22 @@ struct image; /* topo/image.h */
 
 enum queue_unit { QUEUE_BYTES, QUEUE_PACKETS, QUEUE_NS };
 
-/* A drop-tail queue limit.  QUEUE_NS: as many bytes as the link's rate sends in that time. */
-struct queue_spec {
+/* QUEUE_NS: as many bytes as the link's rate sends in that time. */
+struct queue_limit {
 	enum queue_unit unit;
 	uint64_t limit;
+};
+
+enum queue_discipline { QUEUE_DROP_TAIL, QUEUE_RED, QUEUE_CODEL };
+
+struct queue_spec {
+	enum queue_unit unit;      /* as in struct queue_limit: no more than this is queued */
+	uint64_t limit;
+	enum queue_discipline discipline;
+	bool ecn;                  /* mark instead of dropping early, where the sender takes that */
+	struct queue_limit min, max;    /* RED: of the mean queue; bytes or ns */
+	double probability, weight;     /* RED: of a drop at max; of a new value in the mean */
+	int64_t target_ns, interval_ns; /* CoDel */
 };
 
 /* Added to the delay, anew for each packet; its mean is 0. */

@@ -31,4 +31,14 @@
 #define DEFAULT_QUEUE_FRAMES 10u
 #define DEFAULT_QUEUE_PACKETS 1000u /* of a link without a rate */
 
+/* RED: max is a half of the limit, so that gentle's end, 2 max, is the limit; min a third
+ * of max, as Floyd and Jacobson advise; the weight is theirs, the probability gentle's. */
+#define DEFAULT_RED_MAX_PART 2u
+#define DEFAULT_RED_MIN_PART 6u
+#define DEFAULT_RED_PROBABILITY 0.1
+#define DEFAULT_RED_WEIGHT 0.002
+/* CoDel (RFC 8289), but the target is not below the time of one frame (RFC 8290). */
+#define DEFAULT_CODEL_TARGET_NS INT64_C(5000000)
+#define DEFAULT_CODEL_INTERVAL_NS INT64_C(100000000)
+
 #endif

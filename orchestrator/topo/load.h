@@ -41,6 +41,11 @@ int load_events(struct reader *r, const struct node *node, void *object);
 int load_stop(struct reader *r, const struct node *node, void *object);
 int load_payload(struct reader *r, const struct node *node, void *object);
 
+/* A queue in front of a line of @bps (0: unlimited); settle_queue() fills in what was not
+ * written. */
+int load_queue(struct reader *r, const struct node *node, struct queue_spec *queue, uint64_t bps);
+void settle_queue(struct queue_spec *queue, uint64_t bps);
+
 /* Group index by name; an unknown one is an error at @node that names @word. */
 int find_group(struct reader *r, const struct node *node, const char *word, uint32_t *index);
 
@@ -52,12 +57,12 @@ int find_file(struct reader *r, const struct node *node, char **path, uint64_t *
 int check_experiment(struct exp_reader *r);
 
 extern const struct field_map link_map, delay_both_map, loss_both_map, queue_both_map;
-extern const struct field_map loss_map, gilbert_map, jitter_map, jitter_both_map;
+extern const struct field_map queue_map, loss_map, gilbert_map, jitter_map, jitter_both_map;
 extern const struct field_map group_map, start_map;
 extern const struct field_map payload_map, delays_map, event_map, exp_stop_map;
 
 /* Words by enum, NULL-terminated; print.c writes what the loaders read. */
 extern const char *const after_words[], *const expect_words[], *const do_words[];
-extern const char *const jitter_words[];
+extern const char *const jitter_words[], *const discipline_words[];
 
 #endif

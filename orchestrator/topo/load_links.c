@@ -30,41 +30,6 @@ static int read_rate(struct reader *r, const struct node *node, uint64_t *bps)
 	return 0;
 }
 
-static int read_limit(struct reader *r, const struct node *node, struct queue_spec *queue)
-{
-	const char *text = "", *why, *unit;
-	char shown[NODE_SHOW_BYTES];
-	int64_t ns;
-	size_t digits;
-
-	if (read_text(r, node, "a queue", &text)) {
-		return -1;
-	}
-	digits = strspn(text, "0123456789");
-	unit = text + digits + (text[digits] == ' ');
-	if (digits > 0 && (strcmp(unit, "packets") == 0 || strcmp(unit, "packet") == 0)) {
-		queue->unit = QUEUE_PACKETS;
-		queue->limit = strtoul(text, NULL, 10);
-		if (digits > 9 || queue->limit == 0 || queue->limit > LIMIT_QUEUE_PACKETS) {
-			return node_fail(r->tree, node, r->err, "%s; from 1 to %u packets are allowed",
-					 node_show(node, shown), LIMIT_QUEUE_PACKETS);
-		}
-		return 0;
-	}
-	if (units_parse_size(text, &queue->limit, &why) == 0) {
-		queue->unit = QUEUE_BYTES;
-		return read_size(r, node, FRAME_BYTES, LIMIT_QUEUE_BYTES, &queue->limit);
-	}
-	if (units_parse_duration(text, &ns, &why) == 0) {
-		queue->unit = QUEUE_NS;
-		queue->limit = (uint64_t)ns;
-		return read_duration(r, node, LIMIT_QUEUE_NS, &ns);
-	}
-	return node_fail(r->tree, node, r->err,
-			 "%s; a queue is given in bytes (64KiB), packets (50packets) or time (200ms)",
-			 node_show(node, shown));
-}
-
 /* --- both directions, or each its own ------------------------------------- */
 
 static int read_down(struct reader *r, const struct node *node, void *object)
@@ -233,43 +198,18 @@ static int read_loss_up(struct reader *r, const struct node *node, void *object)
 	return read_loss_of(r, node, &link->up_loss, &link->up_bursts);
 }
 
-/* A time holds nothing without a rate, and at a low rate perhaps no whole packet. */
-static int read_queue_of(struct reader *r, const struct node *node, struct queue_spec *queue,
-			 uint64_t bps)
-{
-	char shown[NODE_SHOW_BYTES];
-
-	if (read_limit(r, node, queue)) {
-		return -1;
-	}
-	if (queue->unit != QUEUE_NS) {
-		return 0;
-	}
-	if (bps == 0) {
-		return node_fail(r->tree, node, r->err,
-				 "%s; an unlimited link's queue is given in bytes or packets",
-				 node_show(node, shown));
-	}
-	if ((double)queue->limit * (double)bps < FRAME_BYTES * 8e9) {
-		return node_fail(r->tree, node, r->err,
-				 "%s is less than one packet of %u bytes at this rate",
-				 node_show(node, shown), FRAME_BYTES);
-	}
-	return 0;
-}
-
 static int read_queue_down(struct reader *r, const struct node *node, void *object)
 {
 	struct link_spec *link = object;
 
-	return read_queue_of(r, node, &link->down_queue, link->down_bps);
+	return load_queue(r, node, &link->down_queue, link->down_bps);
 }
 
 static int read_queue_up(struct reader *r, const struct node *node, void *object)
 {
 	struct link_spec *link = object;
 
-	return read_queue_of(r, node, &link->up_queue, link->up_bps);
+	return load_queue(r, node, &link->up_queue, link->up_bps);
 }
 
 static bool is_map(const struct node *node)
@@ -304,7 +244,7 @@ static bool names_direction(const struct node *node)
 BOTH(delay, is_map)
 BOTH(jitter, names_direction)
 BOTH(loss, names_direction)
-BOTH(queue, is_map)
+BOTH(queue, names_direction)
 
 /* In this order: a queue is checked against its rate, a jitter against its delay. */
 static const struct field link_fields[] = {
@@ -318,23 +258,6 @@ static const struct field link_fields[] = {
 const struct field_map link_map = {"link", "a link", link_fields, ARRAY_LEN(link_fields)};
 
 /* --- links ---------------------------------------------------------------- */
-
-static void default_queue(struct queue_spec *queue, uint64_t bps)
-{
-	uint64_t least = DEFAULT_QUEUE_FRAMES * FRAME_BYTES;
-
-	if (queue->limit != 0) {
-		return;
-	}
-	if (bps == 0) {
-		*queue = (struct queue_spec){QUEUE_PACKETS, DEFAULT_QUEUE_PACKETS};
-		return;
-	}
-	queue->unit = QUEUE_BYTES;
-	queue->limit = bps / 8 / (UINT64_C(1000000000) / (uint64_t)DEFAULT_QUEUE_NS);
-	queue->limit = queue->limit < least ? least : queue->limit;
-	queue->limit = queue->limit > LIMIT_QUEUE_BYTES ? LIMIT_QUEUE_BYTES : queue->limit;
-}
 
 int load_links(struct reader *r, const struct node *node, void *object)
 {
@@ -356,8 +279,8 @@ int load_links(struct reader *r, const struct node *node, void *object)
 		if (read_fields(r, &link_map, node->items[i], link)) {
 			return -1;
 		}
-		default_queue(&link->down_queue, link->down_bps);
-		default_queue(&link->up_queue, link->up_bps);
+		settle_queue(&link->down_queue, link->down_bps);
+		settle_queue(&link->up_queue, link->up_bps);
 	}
 	return 0;
 }

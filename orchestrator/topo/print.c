@@ -58,17 +58,17 @@ static const char *duration(int64_t ns, char buf[BUF_BYTES])
 	return units_format_duration(ns, buf, BUF_BYTES);
 }
 
-static const char *queue(const struct queue_spec *q, char buf[BUF_BYTES])
+static const char *queue(enum queue_unit unit, uint64_t limit, char buf[BUF_BYTES])
 {
-	switch (q->unit) {
+	switch (unit) {
 	case QUEUE_PACKETS:
-		snprintf(buf, BUF_BYTES, "%" PRIu64 "packets", q->limit);
+		snprintf(buf, BUF_BYTES, "%" PRIu64 "packets", limit);
 		break;
 	case QUEUE_NS:
-		units_format_duration((int64_t)q->limit, buf, BUF_BYTES);
+		units_format_duration((int64_t)limit, buf, BUF_BYTES);
 		break;
 	case QUEUE_BYTES:
-		units_format_size(q->limit, buf, BUF_BYTES);
+		units_format_size(limit, buf, BUF_BYTES);
 		break;
 	}
 	return buf;
@@ -114,6 +114,28 @@ static const char *percent(double value, char buf[BUF_BYTES])
 		}
 	}
 	return buf;
+}
+
+static void print_queue(const char *dir, const struct queue_spec *q, FILE *out)
+{
+	char a[BUF_BYTES], b[BUF_BYTES];
+
+	fprintf(out, "      %s: ", dir);
+	if (q->discipline == QUEUE_DROP_TAIL) {
+		fprintf(out, "%s\n", queue(q->unit, q->limit, a));
+		return;
+	}
+	fprintf(out, "{limit: %s, discipline: %s, ecn: %s", queue(q->unit, q->limit, a),
+		discipline_words[q->discipline], q->ecn ? "true" : "false");
+	if (q->discipline == QUEUE_RED) {
+		fprintf(out, ", min: %s, max: %s", queue(q->min.unit, q->min.limit, a),
+			queue(q->max.unit, q->max.limit, b));
+		fprintf(out, ", probability: %s, weight: %s}\n", share(q->probability, a),
+			share(q->weight, b));
+	} else {
+		fprintf(out, ", target: %s, interval: %s}\n", duration(q->target_ns, a),
+			duration(q->interval_ns, b));
+	}
 }
 
 static const char *jitter(const struct jitter_spec *j, char buf[BUF_BYTES])
@@ -166,8 +188,9 @@ static void print_links(const struct experiment *exp, FILE *out)
 		fputs("    loss:\n", out);
 		print_loss("down", l->down_loss, &l->down_bursts, out);
 		print_loss("up", l->up_loss, &l->up_bursts, out);
-		fprintf(out, "    queue: {down: %s, up: %s}\n", queue(&l->down_queue, a),
-			queue(&l->up_queue, b));
+		fputs("    queue:\n", out);
+		print_queue("down", &l->down_queue, out);
+		print_queue("up", &l->up_queue, out);
 	}
 }
 

@@ -128,6 +128,23 @@ static struct slot *find_slot(const struct fabric *f, uint32_t ip)
 	}
 }
 
+static int check_aqm(uint32_t id, int dir, const struct wire_aqm *aqm, struct err *err)
+{
+	bool good = aqm->discipline == WIRE_DROP_TAIL;
+
+	if (aqm->discipline == WIRE_RED) {
+		good = aqm->min_bytes > 0 && aqm->max_bytes > aqm->min_bytes &&
+		       aqm->probability > 0 && aqm->probability <= 1 &&
+		       aqm->weight > 0 && aqm->weight <= 1;
+	} else if (aqm->discipline == WIRE_CODEL) {
+		good = aqm->target_ns >= 0 && aqm->target_ns <= DELAY_NS_MAX &&
+		       aqm->interval_ns > 0 && aqm->interval_ns <= DELAY_NS_MAX;
+	}
+	return good ? 0 : err_set(err, ERR_USAGE,
+				  "link %u, %s: the queue's discipline %u has a parameter out of range",
+				  id, dir_names[dir], aqm->discipline);
+}
+
 static int check_line(uint32_t id, int dir, const struct wire_line *line, struct err *err)
 {
 	const double shares[] = {line->loss.good, line->loss.bad, line->loss.p, line->loss.r};
@@ -152,7 +169,7 @@ static int check_line(uint32_t id, int dir, const struct wire_line *line, struct
 				       id, name, shares[i]);
 		}
 	}
-	return 0;
+	return check_aqm(id, dir, &line->aqm, err);
 }
 
 static int check_link(const struct fabric *f, uint32_t id, const struct wire_link *link,
@@ -196,8 +213,10 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 		    struct err *err)
 {
 	static const char *const stream[2][LINKQ_DRAWS] = {
-		[WIRE_UP] = {[LINKQ_LOSS] = "loss-up", [LINKQ_JITTER] = "jitter-up"},
-		[WIRE_DOWN] = {[LINKQ_LOSS] = "loss-down", [LINKQ_JITTER] = "jitter-down"},
+		[WIRE_UP] = {[LINKQ_LOSS] = "loss-up", [LINKQ_JITTER] = "jitter-up",
+			     [LINKQ_RED] = "red-up"},
+		[WIRE_DOWN] = {[LINKQ_LOSS] = "loss-down", [LINKQ_JITTER] = "jitter-down",
+			       [LINKQ_RED] = "red-down"},
 	};
 	struct wire_line line[2];
 	struct slot *slot;
@@ -322,6 +341,15 @@ static void deliver(struct fabric *f, struct packet *pkt, virt_t due)
 	drop(f, pkt);
 }
 
+static void drop_dropped(struct fabric *f, struct linkq *q)
+{
+	struct packet *pkt;
+
+	while ((pkt = linkq_dropped(q))) {
+		drop(f, pkt);
+	}
+}
+
 /* @pkt arrives at the queue of a line at @now. */
 static void enter(struct fabric *f, struct packet *pkt, uint32_t id, int dir, virt_t now)
 {
@@ -335,6 +363,7 @@ static void enter(struct fabric *f, struct packet *pkt, uint32_t id, int dir, vi
 	} else if (idle) {
 		arm(f, id, dir);
 	}
+	drop_dropped(f, q);
 }
 
 /* @pkt has come to the end of the delay after line @dir. */
@@ -357,6 +386,7 @@ static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 	size_t index;
 
 	arm(f, id, dir);
+	drop_dropped(f, &l->dir[dir]);
 	if (lost) {
 		drop(f, pkt);
 		return;

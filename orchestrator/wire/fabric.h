@@ -7,10 +7,10 @@
  * The way of a packet, and where it may end:
  *
  *	fabric_feed        source address is the link's own?  destination known?
- *	up queue and line  full: queue drop
+ *	up queue and line  full, or too long for RED or CoDel: queue drop
  *	                   up loss
  *	in flight          up delay and its jitter, + delay between the two groups
- *	down queue, line   full: queue drop
+ *	down queue, line   as up
  *	                   down loss
  *	in flight          down delay and its jitter
  *	deliver()          refused: fault drop; peer gone: unknown destination

@@ -65,6 +65,7 @@ void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng r
 	};
 	memcpy(q->rng, rng, sizeof(q->rng));
 	draw_state(q);
+	red_init(&q->red);
 }
 
 void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
@@ -72,6 +73,10 @@ void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
 	uint64_t old = q->cfg.rate_bps, rate = cfg->rate_bps;
 	const struct wire_loss was = q->cfg.loss;
 
+	if (q->cfg.aqm.discipline != cfg->aqm.discipline) {
+		red_init(&q->red);
+		q->codel = (struct codel){0};
+	}
 	q->cfg = *cfg;
 	if (was.p != cfg->loss.p || was.r != cfg->loss.r) {
 		draw_state(q);
@@ -108,10 +113,100 @@ static bool is_full(const struct linkq *q, uint32_t len)
 	return q->cfg.limit_packets && q->packets >= q->cfg.limit_packets;
 }
 
+/* --- dropping early -------------------------------------------------------- */
+
+static void drop_early(struct linkq *q, struct packet *pkt)
+{
+	stat_add(&q->stats->queue_drops, 1);
+	stat_add(&q->stats->early_drops, 1);
+	pkt->next = q->dropped;
+	q->dropped = pkt;
+}
+
+struct packet *linkq_dropped(struct linkq *q)
+{
+	struct packet *pkt = q->dropped;
+
+	if (pkt) {
+		q->dropped = pkt->next;
+		pkt->next = NULL;
+	}
+	return pkt;
+}
+
+static bool mark(struct linkq *q, struct packet *pkt)
+{
+	if (!q->cfg.aqm.ecn || !ecn_mark(pkt->data)) {
+		return false;
+	}
+	stat_add(&q->stats->ecn_marks, 1);
+	return true;
+}
+
+/* What RED says of @pkt that arrives; false: it is to be dropped. */
+static bool red_lets_in(struct linkq *q, virt_t now, struct packet *pkt)
+{
+	switch (red_arrival(&q->red, &q->cfg.aqm, q->cfg.rate_bps, now, q->bytes,
+			    &q->rng[LINKQ_RED])) {
+	case AQM_PASS:
+		return true;
+	case AQM_HIT:
+		return mark(q, pkt);
+	case AQM_DROP:
+		break;
+	}
+	return false;
+}
+
+static struct packet *pop(struct linkq *q)
+{
+	struct packet *pkt = q->head;
+
+	q->head = pkt->next;
+	pkt->next = NULL;
+	q->bytes -= pkt->len;
+	q->packets--;
+	return pkt;
+}
+
+/* The line is about to take the head at @now: CoDel may take out some before. */
+static void codel_select(struct linkq *q, virt_t now)
+{
+	bool again = false;
+
+	while (q->head && codel_hits(&q->codel, &q->cfg.aqm, now, now.ns - q->head->since.ns,
+				     q->bytes - q->head->len, again)) {
+		if (mark(q, q->head)) {
+			return;
+		}
+		drop_early(q, pop(q));
+		again = true;
+	}
+}
+
+/* The line is free at @now: the next one, if any. */
+static void line_next(struct linkq *q, virt_t now)
+{
+	if (q->cfg.aqm.discipline == WIRE_CODEL) {
+		codel_select(q, now);
+	}
+	if (q->head) {
+		line_start(q, now);
+	} else {
+		red_idle(&q->red, now);
+	}
+}
+
+/* --- packets ---------------------------------------------------------------- */
+
 bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt)
 {
 	if (is_full(q, pkt->len)) {
 		return false;
+	}
+	if (q->cfg.aqm.discipline == WIRE_RED && !red_lets_in(q, now, pkt)) {
+		drop_early(q, pkt);
+		return true;
 	}
 	pkt->next = NULL;
 	pkt->since = now;
@@ -124,7 +219,7 @@ bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt)
 		return true;
 	}
 	q->head = q->tail = pkt;
-	line_start(q, now);
+	line_next(q, now);
 	return true;
 }
 
@@ -139,23 +234,18 @@ bool linkq_next(const struct linkq *q, virt_t *when)
 
 struct packet *linkq_take(struct linkq *q, bool *lost)
 {
-	struct packet *pkt = q->head;
+	struct packet *pkt;
 
-	if (!pkt) {
+	if (!q->head) {
 		return NULL;
 	}
-	q->head = pkt->next;
-	pkt->next = NULL;
-	q->bytes -= pkt->len;
-	q->packets--;
+	pkt = pop(q);
 	stat_max_ns(&q->stats->queue_peak_ns, q->line_free.ns - pkt->since.ns);
 	*lost = is_lost(q);
 	if (*lost) {
 		stat_add(&q->stats->loss_drops, 1);
 	}
-	if (q->head) {
-		line_start(q, q->line_free);
-	}
+	line_next(q, q->line_free);
 	return pkt;
 }
 

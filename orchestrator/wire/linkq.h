@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * linkq - one direction of an access link: a drop-tail queue in front of a line
+ * linkq - one direction of an access link: a queue in front of a line
  * that sends at a fixed rate and loses some packets, one by one or in bursts.  Pure: instants come in as
  * arguments, packets go out to the caller; tests run it on invented time.
  *
@@ -15,6 +15,10 @@
  * The limit counts all packets from feed to the end of their transmission, the one
  * on the line whole.  So a limit of rate * t makes the longest sojourn t.  An empty
  * queue takes any packet, else a limit below one packet would close the link.
+ *
+ * The queue drops what it has no room for; RED drops or marks some before, when they arrive,
+ * and CoDel some when the line is about to take them.  What they drop is counted here
+ * and kept until linkq_dropped() fetches it.
  *
  * Behind the line lies the delay, with its jitter: linkq_arrival() tells when a packet that
  * has left the line comes out at the far end.
@@ -31,17 +35,21 @@
 
 #include "base/rng.h"
 #include "timedil/vtime.h"
+#include "wire/aqm.h"
 #include "wire/packet.h"
 #include "wire/wire.h"
 
 #define LINKQ_RATE_MAX UINT64_C(1000000000000)
 
 /* What is drawn, each from a stream of its own. */
-enum linkq_draw { LINKQ_LOSS, LINKQ_JITTER, LINKQ_DRAWS };
+enum linkq_draw { LINKQ_LOSS, LINKQ_JITTER, LINKQ_RED, LINKQ_DRAWS };
 
 struct linkq {
 	struct wire_line cfg;
 	struct packet *head, *tail; /* head is on the line */
+	struct packet *dropped; /* to be fetched */
+	struct red red;
+	struct codel codel;
 	uint64_t bytes;
 	uint32_t packets;
 	virt_t line_free;       /* end of the head's (or last) transmission */
@@ -59,8 +67,10 @@ void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng r
 /* Change the parameters at @now; what is queued stays queued. */
 void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg);
 
-/* Take over @pkt at @now.  False when the queue is full: the packet stays the caller's,
- * who knows what kind of drop it is. */
+/*
+ * Take over @pkt at @now; RED may drop it at once.  False when the queue is full: the packet
+ * stays the caller's, who knows what kind of drop it is.
+ */
 bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt);
 
 /* The instant when the next packet has left the line; false when there is none. */
@@ -71,6 +81,10 @@ bool linkq_next(const struct linkq *q, virt_t *when);
  * loss (counted).  The packet is the caller's; NULL when there is none.
  */
 struct packet *linkq_take(struct linkq *q, bool *lost);
+
+/* A packet that the queue has dropped, now the caller's; NULL when there is no more.  Asked
+ * for after each linkq_feed() and linkq_take(). */
+struct packet *linkq_dropped(struct linkq *q);
 
 /*
  * When the packet that has left the line at @left comes out at the far end.  Called once

@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "wire/wire.h"
 
-#define STATS_VERSION 1
+#define STATS_VERSION 2
 
 struct stats_header {
 	uint32_t version;

@@ -62,6 +62,20 @@ struct wire_loss {
 	double p, r;              /* probability of the change, for each packet */
 };
 
+/*
+ * What a queue does before it is full; see wire/aqm.h.  With `ecn` a packet whose sender has agreed
+ * to it is marked instead of dropped.
+ */
+enum wire_discipline { WIRE_DROP_TAIL, WIRE_RED, WIRE_CODEL, WIRE_DISCIPLINES };
+
+struct wire_aqm {
+	uint32_t discipline;      /* enum wire_discipline */
+	bool ecn;
+	uint64_t min_bytes, max_bytes;  /* RED: of the mean queue; max > min > 0 */
+	double probability, weight;     /* RED: at max; of a new measurement in the mean */
+	int64_t target_ns, interval_ns; /* CoDel; interval > 0 */
+};
+
 /* One direction of an access link, its queue limit resolved to bytes or packets. */
 struct wire_line {
 	uint64_t rate_bps;        /* 0 = unlimited: no transmission time */
@@ -70,6 +84,7 @@ struct wire_line {
 	struct wire_loss loss;
 	uint64_t limit_bytes;     /* 0 = not limited in bytes */
 	uint32_t limit_packets;   /* 0 = not limited in packets */
+	struct wire_aqm aqm;
 };
 
 enum { WIRE_UP = 0, WIRE_DOWN = 1 };
@@ -87,7 +102,9 @@ struct wire_link {
 
 struct wire_dir_stats {
 	uint64_t packets, bytes;        /* delivered past this stage, IP bytes */
-	uint64_t queue_drops;           /* as configured: the queue was full */
+	uint64_t queue_drops;           /* as configured: the queue was full, or early */
+	uint64_t early_drops;           /* of these: by RED or CoDel, before it was full */
+	uint64_t ecn_marks;             /* packets marked instead of that */
 	uint64_t loss_drops;            /* as configured: loss */
 	uint64_t fault_drops;           /* our fault: no buffer, or the TUN refused */
 	uint64_t queue_peak_bytes;

@@ -83,6 +83,12 @@ static void take_link(struct input *in, uint32_t id, struct wire_link *link)
 					 .kind = (uint32_t)take(in, 1) % WIRE_JITTER_KINDS,
 					 .reorder = take(in, 1) & 1},
 		.line[WIRE_UP].limit_bytes = take(in, 2) & 0x3fff,
+		.line[WIRE_UP].aqm = {.discipline = (uint32_t)take(in, 1) % WIRE_DISCIPLINES,
+				      .ecn = take(in, 1) & 1,
+				      .min_bytes = 1 + take(in, 1), .max_bytes = 257 + take(in, 2),
+				      .probability = 0.1, .weight = 0.5,
+				      .target_ns = (int64_t)take(in, 3),
+				      .interval_ns = 1 + (int64_t)take(in, 3)},
 		.line[WIRE_DOWN].limit_packets = (uint32_t)take(in, 1) % 16,
 	};
 }

@@ -73,6 +73,12 @@ static void same_queue(const struct queue_spec *a, const struct queue_spec *b)
 {
 	assert_int_equal(a->unit, b->unit);
 	assert_true(a->limit == b->limit);
+	assert_int_equal(a->discipline, b->discipline);
+	assert_int_equal(a->ecn, b->ecn);
+	assert_true(a->min.unit == b->min.unit && a->min.limit == b->min.limit);
+	assert_true(a->max.unit == b->max.unit && a->max.limit == b->max.limit);
+	assert_true(a->probability == b->probability && a->weight == b->weight);
+	assert_true(a->target_ns == b->target_ns && a->interval_ns == b->interval_ns);
 }
 
 static void same_jitter(const struct jitter_spec *a, const struct jitter_spec *b)
@@ -280,7 +286,7 @@ static void everything(void **state)
 	assert_string_equal(exp->payload.name, "Data_1.bin");
 	assert_null(exp->payload.path);
 
-	assert_int_equal(exp->link_count, 5);
+	assert_int_equal(exp->link_count, 6);
 	assert_string_equal(both->name, "both");
 	assert_true(both->down_bps == 2000000 && both->up_bps == 1048576);
 	assert_true(both->down_delay_ns == 5500000 && both->up_delay_ns == 12000);
@@ -300,6 +306,15 @@ static void everything(void **state)
 	assert_true(open->up_queue.unit == QUEUE_PACKETS && open->up_queue.limit == 1);
 	/* 200 ms of 2 Mbit/s; 200 ms of 128 kbit/s are less than ten packets. */
 	assert_true(exp->links[0].down_queue.limit == 50000 && exp->links[0].up_queue.limit == 15000);
+
+	assert_int_equal(exp->links[5].down_queue.discipline, QUEUE_RED);
+	assert_true(exp->links[5].down_queue.ecn && exp->links[5].down_queue.weight == 0.002);
+	assert_true(exp->links[5].down_queue.min.limit == 20000000);
+	assert_true(exp->links[5].down_queue.max.limit == 100000000);
+	assert_int_equal(exp->links[5].up_queue.discipline, QUEUE_CODEL);
+	/* One frame of 1500 bytes at 512 kbit/s is longer than 5 ms. */
+	assert_true(exp->links[5].up_queue.target_ns == 23437500);
+	assert_true(exp->links[5].up_queue.interval_ns == 150000000);
 
 	assert_int_equal(exp->group_count, 6);
 	assert_int_equal(exp->groups[0].role, ROLE_TRACKER);
@@ -449,7 +464,7 @@ static void sets(void **state)
 	assert_int_equal(exp->groups[3].start.kind, START_EVERY);
 	assert_string_equal(exp->payload.name, "other.bin");
 	assert_int_equal(exp->groups[4].after, AFTER_LEAVE);
-	assert_int_equal(exp->groups[5].link, 5);
+	assert_int_equal(exp->groups[5].link, 6);
 	/* An alias is a copy: what is set at one place stays there. */
 	assert_true(exp->links[0].up_bps == 128000 && exp->links[1].up_bps == 1000000);
 	experiment_destroy(exp);
@@ -602,6 +617,7 @@ static int print_fields(void)
 	print_words("group", "after", after_words);
 	print_words("group", "expect", expect_words);
 	print_words("event", "do", do_words);
+	print_words("queue_discipline", "discipline", discipline_words);
 	print_words("jitter", "distribution", jitter_words);
 	return 0;
 }
