@@ -64,7 +64,7 @@ int peer_boot(struct run *run, struct peer *peer, struct err *err)
 	struct rt_peer_spec spec = {
 		.index = peer->index, .name = peer->name,
 		.ifname = run->wire ? ifname : NULL,
-		.ip = link.ip, .ip_bits = 32, .mtu = PEER_MTU,
+		.ip = link.ip, .ip_bits = 32, .mtu = peer->group ? run->exp->links[peer->group->link].mtu : PEER_MTU,
 		.data_dir = data_dir, .log_dir = log_dir,
 		.memory_bytes = peer->group ? peer->group->memory_bytes : 0,
 		.tmp_bytes = PEER_TMP_BYTES,

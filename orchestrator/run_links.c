@@ -58,6 +58,11 @@ static struct wire_loss line_loss(double loss, const struct bursts_spec *b)
 	return (struct wire_loss) { .good = loss };
 }
 
+static struct wire_overhead line_overhead(const struct overhead_spec *o)
+{
+	return (struct wire_overhead) { .frame_bytes = o->frame_bytes, .atm = o->atm };
+}
+
 static void lines_of(const struct link_spec *l, struct wire_line line[2])
 {
 	line[WIRE_UP] = (struct wire_line) {
@@ -65,11 +70,13 @@ static void lines_of(const struct link_spec *l, struct wire_line line[2])
 		.jitter = line_jitter(&l->up_jitter), .loss = line_loss(l->up_loss, &l->up_bursts),
 	};
 	line_queue(&l->up_queue, &line[WIRE_UP]);
+	line[WIRE_UP].overhead = line_overhead(&l->up_overhead);
 	line[WIRE_DOWN] = (struct wire_line) {
 		.rate_bps = l->down_bps, .delay_ns = l->down_delay_ns,
 		.jitter = line_jitter(&l->down_jitter), .loss = line_loss(l->down_loss, &l->down_bursts),
 	};
 	line_queue(&l->down_queue, &line[WIRE_DOWN]);
+	line[WIRE_DOWN].overhead = line_overhead(&l->down_overhead);
 }
 
 void run_link_of(const struct run *run, const struct peer *peer, struct wire_link *out)

@@ -99,7 +99,7 @@ static const struct field_map root_map = {
 
 const struct field_map *const experiment_field_maps[] = {
 	&root_map, &time_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
-	&queue_map, &loss_map, &gilbert_map, &jitter_map, &jitter_both_map,
+	&overhead_map, &overhead_both_map, &queue_map, &loss_map, &gilbert_map, &jitter_map, &jitter_both_map,
 	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map, NULL,
 };
 

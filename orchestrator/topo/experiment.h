@@ -58,6 +58,12 @@ struct bursts_spec {
 	double good, bad;  /* probability of a packet's loss in each */
 };
 
+/* What a packet takes on the line beside its own bytes. */
+struct overhead_spec {
+	uint32_t frame_bytes; /* link-layer header and trailer */
+	bool atm;             /* in cells of 53 bytes with 48 of payload, AAL5 */
+};
+
 /* An access link, seen from the peer: `up` leaves it, `down` reaches it. */
 struct link_spec {
 	char *name;
@@ -67,6 +73,8 @@ struct link_spec {
 	double down_loss, up_loss;        /* share of the packets lost in the long run, 0..1 */
 	struct bursts_spec down_bursts, up_bursts;
 	struct queue_spec down_queue, up_queue;
+	struct overhead_spec down_overhead, up_overhead;
+	uint32_t mtu;                     /* largest IP packet that the peer sends, bytes */
 };
 
 enum peer_role { ROLE_SEED, ROLE_LEECH, ROLE_TRACKER, ROLE_NONE };

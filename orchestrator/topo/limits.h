@@ -23,6 +23,8 @@
 #define LIMIT_PAYLOAD_BYTES (UINT64_C(1) << 40)
 #define LIMIT_PIECES 1000000u
 
+#define LIMIT_OVERHEAD_BYTES 256u
+#define LIMIT_MTU_MIN 576u         /* what any IPv4 host must take, RFC 1122 */
 #define FRAME_BYTES 1500u          /* an IP packet of full size */
 
 /* Where a link names no queue: as many bytes as its rate sends in this time, but

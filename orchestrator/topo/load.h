@@ -57,7 +57,7 @@ int find_file(struct reader *r, const struct node *node, char **path, uint64_t *
 int check_experiment(struct exp_reader *r);
 
 extern const struct field_map link_map, delay_both_map, loss_both_map, queue_both_map;
-extern const struct field_map queue_map, loss_map, gilbert_map, jitter_map, jitter_both_map;
+extern const struct field_map overhead_map, overhead_both_map, queue_map, loss_map, gilbert_map, jitter_map, jitter_both_map;
 extern const struct field_map group_map, start_map;
 extern const struct field_map payload_map, delays_map, event_map, exp_stop_map;
 

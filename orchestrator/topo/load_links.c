@@ -212,6 +212,59 @@ static int read_queue_up(struct reader *r, const struct node *node, void *object
 	return load_queue(r, node, &link->up_queue, link->up_bps);
 }
 
+static int read_frame(struct reader *r, const struct node *node, void *object)
+{
+	uint64_t bytes = 0;
+
+	if (read_size(r, node, 0, LIMIT_OVERHEAD_BYTES, &bytes)) {
+		return -1;
+	}
+	((struct overhead_spec *)object)->frame_bytes = (uint32_t)bytes;
+	return 0;
+}
+
+static int read_atm(struct reader *r, const struct node *node, void *object)
+{
+	return read_flag(r, node, &((struct overhead_spec *)object)->atm);
+}
+
+static const struct field overhead_fields[] = {
+	{.key = "frame", .read = read_frame},
+	{.key = "atm", .read = read_atm},
+};
+const struct field_map overhead_map = {
+	"overhead", "an overhead", overhead_fields, ARRAY_LEN(overhead_fields),
+};
+
+static int read_overhead_of(struct reader *r, const struct node *node,
+			    struct overhead_spec *overhead)
+{
+	*overhead = (struct overhead_spec){0};
+	return node->kind == NODE_MAP ? read_fields(r, &overhead_map, node, overhead)
+				      : read_frame(r, node, overhead);
+}
+
+static int read_overhead_down(struct reader *r, const struct node *node, void *object)
+{
+	return read_overhead_of(r, node, &((struct link_spec *)object)->down_overhead);
+}
+
+static int read_overhead_up(struct reader *r, const struct node *node, void *object)
+{
+	return read_overhead_of(r, node, &((struct link_spec *)object)->up_overhead);
+}
+
+static int read_mtu(struct reader *r, const struct node *node, void *object)
+{
+	uint64_t bytes = 0;
+
+	if (read_size(r, node, LIMIT_MTU_MIN, FRAME_BYTES, &bytes)) {
+		return -1;
+	}
+	((struct link_spec *)object)->mtu = (uint32_t)bytes;
+	return 0;
+}
+
 static bool is_map(const struct node *node)
 {
 	return node->kind == NODE_MAP;
@@ -245,6 +298,7 @@ BOTH(delay, is_map)
 BOTH(jitter, names_direction)
 BOTH(loss, names_direction)
 BOTH(queue, names_direction)
+BOTH(overhead, names_direction)
 
 /* In this order: a queue is checked against its rate, a jitter against its delay. */
 static const struct field link_fields[] = {
@@ -254,6 +308,8 @@ static const struct field link_fields[] = {
 	{.key = "jitter", .read = read_jitter},
 	{.key = "loss", .read = read_loss},
 	{.key = "queue", .read = read_queue},
+	{.key = "overhead", .read = read_overhead},
+	{.key = "mtu", .read = read_mtu},
 };
 const struct field_map link_map = {"link", "a link", link_fields, ARRAY_LEN(link_fields)};
 
@@ -275,6 +331,7 @@ int load_links(struct reader *r, const struct node *node, void *object)
 			return -1;
 		}
 		link->name = must_strdup(name);
+		link->mtu = FRAME_BYTES;
 		exp->link_count++;
 		if (read_fields(r, &link_map, node->items[i], link)) {
 			return -1;

@@ -138,6 +138,12 @@ static void print_queue(const char *dir, const struct queue_spec *q, FILE *out)
 	}
 }
 
+static void print_overhead(const char *dir, const struct overhead_spec *o, FILE *out)
+{
+	fprintf(out, "      %s: {frame: %" PRIu32 "B, atm: %s}\n", dir, o->frame_bytes,
+		o->atm ? "true" : "false");
+}
+
 static const char *jitter(const struct jitter_spec *j, char buf[BUF_BYTES])
 {
 	char spread[BUF_BYTES];
@@ -191,6 +197,10 @@ static void print_links(const struct experiment *exp, FILE *out)
 		fputs("    queue:\n", out);
 		print_queue("down", &l->down_queue, out);
 		print_queue("up", &l->up_queue, out);
+		fputs("    overhead:\n", out);
+		print_overhead("down", &l->down_overhead, out);
+		print_overhead("up", &l->up_overhead, out);
+		fprintf(out, "    mtu: %s\n", units_format_size(l->mtu, a, sizeof(a)));
 	}
 }
 

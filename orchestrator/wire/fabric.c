@@ -169,6 +169,10 @@ static int check_line(uint32_t id, int dir, const struct wire_line *line, struct
 				       id, name, shares[i]);
 		}
 	}
+	if (line->overhead.frame_bytes > WIRE_FRAME_BYTES_MAX) {
+		return err_set(err, ERR_USAGE, "link %u, %s: an overhead of %u bytes", id, name,
+			       line->overhead.frame_bytes);
+	}
 	return check_aqm(id, dir, &line->aqm, err);
 }
 

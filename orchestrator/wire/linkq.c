@@ -7,6 +7,20 @@
 
 #include "wire/linkstats.h"
 
+#define ATM_CELL_BYTES 53
+#define ATM_CELL_PAYLOAD 48
+#define AAL5_TRAILER 8
+
+uint32_t linkq_line_bytes(const struct wire_overhead *overhead, uint32_t len)
+{
+	uint32_t frame = len + overhead->frame_bytes;
+
+	if (!overhead->atm) {
+		return frame;
+	}
+	return (frame + AAL5_TRAILER + ATM_CELL_PAYLOAD - 1) / ATM_CELL_PAYLOAD * ATM_CELL_BYTES;
+}
+
 /* Put the head on the line at @start: it ends rem/rate + its own time after that. */
 static void line_start(struct linkq *q, virt_t start)
 {
@@ -23,7 +37,7 @@ static void line_start(struct linkq *q, virt_t start)
 		return;
 	}
 	/* At most 2^16 * 8 * 1e9 + LINKQ_RATE_MAX: far from 2^64. */
-	work = (uint64_t)q->head->len * 8 * (uint64_t)NS_PER_S + q->line_rem;
+	work = (uint64_t)q->head->line_bytes * 8 * (uint64_t)NS_PER_S + q->line_rem;
 	q->line_free.ns = start.ns + (int64_t)(work / rate);
 	q->line_rem = work % rate;
 }
@@ -102,12 +116,12 @@ void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
 	q->line_rem = left % rate;
 }
 
-static bool is_full(const struct linkq *q, uint32_t len)
+static bool is_full(const struct linkq *q, uint32_t bytes)
 {
 	if (!q->head) {
 		return false;
 	}
-	if (q->cfg.limit_bytes && q->bytes + len > q->cfg.limit_bytes) {
+	if (q->cfg.limit_bytes && q->bytes + bytes > q->cfg.limit_bytes) {
 		return true;
 	}
 	return q->cfg.limit_packets && q->packets >= q->cfg.limit_packets;
@@ -164,7 +178,7 @@ static struct packet *pop(struct linkq *q)
 
 	q->head = pkt->next;
 	pkt->next = NULL;
-	q->bytes -= pkt->len;
+	q->bytes -= pkt->line_bytes;
 	q->packets--;
 	return pkt;
 }
@@ -175,7 +189,7 @@ static void codel_select(struct linkq *q, virt_t now)
 	bool again = false;
 
 	while (q->head && codel_hits(&q->codel, &q->cfg.aqm, now, now.ns - q->head->since.ns,
-				     q->bytes - q->head->len, again)) {
+				     q->bytes - q->head->line_bytes, again)) {
 		if (mark(q, q->head)) {
 			return;
 		}
@@ -201,7 +215,8 @@ static void line_next(struct linkq *q, virt_t now)
 
 bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt)
 {
-	if (is_full(q, pkt->len)) {
+	pkt->line_bytes = linkq_line_bytes(&q->cfg.overhead, pkt->len);
+	if (is_full(q, pkt->line_bytes)) {
 		return false;
 	}
 	if (q->cfg.aqm.discipline == WIRE_RED && !red_lets_in(q, now, pkt)) {
@@ -210,7 +225,7 @@ bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt)
 	}
 	pkt->next = NULL;
 	pkt->since = now;
-	q->bytes += pkt->len;
+	q->bytes += pkt->line_bytes;
 	q->packets++;
 	stat_max(&q->stats->queue_peak_bytes, q->bytes);
 	if (q->head) {

@@ -50,7 +50,7 @@ struct linkq {
 	struct packet *dropped; /* to be fetched */
 	struct red red;
 	struct codel codel;
-	uint64_t bytes;
+	uint64_t bytes;         /* on the line, with overhead */
 	uint32_t packets;
 	virt_t line_free;       /* end of the head's (or last) transmission */
 	uint64_t line_rem;      /* plus this many 1/rate ns */
@@ -59,6 +59,9 @@ struct linkq {
 	struct rng rng[LINKQ_DRAWS];
 	struct wire_dir_stats *stats; /* losses and peaks are counted here */
 };
+
+/* What a packet of @len bytes takes on the line. */
+uint32_t linkq_line_bytes(const struct wire_overhead *overhead, uint32_t len);
 
 /* @stats outlives the queue.  @rng, by enum linkq_draw, is copied. */
 void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng rng[LINKQ_DRAWS],

@@ -24,6 +24,7 @@ struct packet {
 	struct packet *next;  /* in the queue or free list that holds it */
 	uint8_t *data;
 	uint32_t len;         /* IP bytes */
+	uint32_t line_bytes;  /* what it takes on the line where it is queued */
 	uint32_t src, dst;    /* link ids */
 	virt_t since;         /* entered the queue that holds it */
 };

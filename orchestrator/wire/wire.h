@@ -76,6 +76,18 @@ struct wire_aqm {
 	int64_t target_ns, interval_ns; /* CoDel; interval > 0 */
 };
 
+/*
+ * What a packet takes on the line beside its own bytes: `frame_bytes` of link-layer header and
+ * trailer; with `atm`, all that and AAL5's trailer of 8 bytes in cells of 53 bytes that carry
+ * 48 (ITU-T I.363.5), the last one filled up.
+ */
+struct wire_overhead {
+	uint32_t frame_bytes;     /* at most WIRE_FRAME_BYTES_MAX */
+	bool atm;
+};
+
+#define WIRE_FRAME_BYTES_MAX 256
+
 /* One direction of an access link, its queue limit resolved to bytes or packets. */
 struct wire_line {
 	uint64_t rate_bps;        /* 0 = unlimited: no transmission time */
@@ -85,6 +97,7 @@ struct wire_line {
 	uint64_t limit_bytes;     /* 0 = not limited in bytes */
 	uint32_t limit_packets;   /* 0 = not limited in packets */
 	struct wire_aqm aqm;
+	struct wire_overhead overhead;  /* the limits and the rate count it in */
 };
 
 enum { WIRE_UP = 0, WIRE_DOWN = 1 };

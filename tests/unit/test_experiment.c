@@ -103,6 +103,11 @@ static void same_link(const struct link_spec *a, const struct link_spec *b)
 	assert_true(a->down_loss == b->down_loss && a->up_loss == b->up_loss);
 	same_bursts(&a->down_bursts, &b->down_bursts);
 	same_bursts(&a->up_bursts, &b->up_bursts);
+	assert_int_equal(a->down_overhead.frame_bytes, b->down_overhead.frame_bytes);
+	assert_int_equal(a->up_overhead.frame_bytes, b->up_overhead.frame_bytes);
+	assert_int_equal(a->down_overhead.atm, b->down_overhead.atm);
+	assert_int_equal(a->up_overhead.atm, b->up_overhead.atm);
+	assert_int_equal(a->mtu, b->mtu);
 	same_queue(&a->down_queue, &b->down_queue);
 	same_queue(&a->up_queue, &b->up_queue);
 }
@@ -307,6 +312,11 @@ static void everything(void **state)
 	/* 200 ms of 2 Mbit/s; 200 ms of 128 kbit/s are less than ten packets. */
 	assert_true(exp->links[0].down_queue.limit == 50000 && exp->links[0].up_queue.limit == 15000);
 
+	assert_int_equal(both->mtu, 1500);
+	assert_int_equal(exp->links[5].mtu, 1492);
+	assert_int_equal(exp->links[5].down_overhead.frame_bytes, 18);
+	assert_true(exp->links[5].down_overhead.atm && exp->links[5].up_overhead.atm);
+	assert_int_equal(exp->links[2].up_overhead.frame_bytes, 8);
 	assert_int_equal(exp->links[5].down_queue.discipline, QUEUE_RED);
 	assert_true(exp->links[5].down_queue.ecn && exp->links[5].down_queue.weight == 0.002);
 	assert_true(exp->links[5].down_queue.min.limit == 20000000);

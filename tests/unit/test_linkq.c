@@ -383,6 +383,44 @@ static void both_states_lose_their_share(void **state)
 	assert_int_equal(losses[0], 0);
 }
 
+static void overhead_takes_time(void **state)
+{
+	static const struct {
+		struct wire_overhead overhead;
+		uint32_t len, line_bytes;
+	} cases[] = {
+		{{0, false}, 1500, 1500},
+		{{18, false}, 1500, 1518},
+		{{0, true}, 40, 53},          /* 40 + 8 fill one cell */
+		{{0, true}, 41, 2 * 53},
+		{{18, true}, 40, 2 * 53},     /* 66 bytes */
+		{{18, true}, 1500, 32 * 53},  /* 1526 bytes */
+		{{10, true}, 1500, 32 * 53},  /* 1518 */
+		{{256, true}, 2048, 49 * 53}, /* 2312 */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct linkq q;
+
+		assert_int_equal(linkq_line_bytes(&cases[i].overhead, cases[i].len),
+				 cases[i].line_bytes);
+		start(&q, (struct wire_line){.rate_bps = 8000, .overhead = cases[i].overhead,
+					     .limit_bytes = 2 * cases[i].line_bytes});
+		assert_true(linkq_feed(&q, at(0), packet(0, cases[i].len)));
+		assert_int_equal(next_ns(&q), cases[i].line_bytes * NS_PER_MS);
+		/* The limit counts what the line has to send: a limit of rate * t means t. */
+		assert_true(linkq_feed(&q, at(0), packet(1, cases[i].len)));
+		assert_false(linkq_feed(&q, at(0), packet(2, 20)));
+		/* What is queued keeps what it was counted with. */
+		linkq_set(&q, at(0), &(struct wire_line){.rate_bps = 8000});
+		take(&q);
+		assert_int_equal(next_ns(&q), 2 * cases[i].line_bytes * NS_PER_MS);
+		take(&q);
+		assert_int_equal(q.bytes, 0);
+	}
+}
+
 /* --- jitter ---------------------------------------------------------------- */
 
 static double uniform_cdf(double x)
@@ -511,6 +549,7 @@ int main(void)
 		cmocka_unit_test(loss_is_bernoulli),
 		cmocka_unit_test(bursts_have_their_lengths),
 		cmocka_unit_test(both_states_lose_their_share),
+		cmocka_unit_test(overhead_takes_time),
 		cmocka_unit_test(jitter_has_its_distribution),
 		cmocka_unit_test(jitter_keeps_order_unless_told),
 	};
