@@ -203,6 +203,22 @@ static void bound_queues(struct fabric *f, struct link *l, const struct wire_lin
 	}
 }
 
+static void drop(struct fabric *f, struct packet *pkt)
+{
+	stat_set(&f->totals->held_packets, f->totals->held_packets - 1);
+	stat_set(&f->totals->held_bytes, f->totals->held_bytes - pkt->len);
+	pool_put(&f->pool, pkt);
+}
+
+static void drop_dropped(struct fabric *f, struct linkq *q)
+{
+	struct packet *pkt;
+
+	while ((pkt = linkq_dropped(q))) {
+		drop(f, pkt);
+	}
+}
+
 /* Keep the event of a line in step with its queue. */
 static void arm(struct fabric *f, uint32_t id, int dir)
 {
@@ -243,7 +259,9 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 	for (int d = 0; d < 2; d++) {
 		if (l->state == LINK_GONE) {
 			linkq_set(&l->dir[d], now, &line[d]);
+			evq_cancel(&f->events, 2 * id + (uint32_t)d);
 			arm(f, id, d);
+			drop_dropped(f, &l->dir[d]);
 		} else {
 			struct rng rng[LINKQ_DRAWS];
 
@@ -273,7 +291,9 @@ int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 	bound_queues(f, l, link, line);
 	for (int d = 0; d < 2; d++) {
 		linkq_set(&l->dir[d], now, &line[d]);
+		evq_cancel(&f->events, 2 * id + (uint32_t)d);
 		arm(f, id, d);
+		drop_dropped(f, &l->dir[d]);
 	}
 	return 0;
 }
@@ -287,7 +307,7 @@ int fabric_set_delay(struct fabric *f, uint32_t group_a, uint32_t group_b, int64
 		return err_set(err, ERR_USAGE, "delay between groups %u and %u of %u", group_a,
 			       group_b, n);
 	}
-	if (delay_ns < 0 || delay_ns > DELAY_NS_MAX) {
+	if (delay_ns != WIRE_CUT && (delay_ns < 0 || delay_ns > DELAY_NS_MAX)) {
 		return err_set(err, ERR_USAGE,
 			       "groups %u and %u: a delay of %lld ns is not within 0..1h", group_a,
 			       group_b, (long long)delay_ns);
@@ -305,13 +325,6 @@ void fabric_link_gone(struct fabric *f, uint32_t id)
 }
 
 /* --- packets ------------------------------------------------------------- */
-
-static void drop(struct fabric *f, struct packet *pkt)
-{
-	stat_set(&f->totals->held_packets, f->totals->held_packets - 1);
-	stat_set(&f->totals->held_bytes, f->totals->held_bytes - pkt->len);
-	pool_put(&f->pool, pkt);
-}
 
 static void drop_unknown(struct fabric *f, struct packet *pkt)
 {
@@ -343,15 +356,6 @@ static void deliver(struct fabric *f, struct packet *pkt, virt_t due)
 		break;
 	}
 	drop(f, pkt);
-}
-
-static void drop_dropped(struct fabric *f, struct linkq *q)
-{
-	struct packet *pkt;
-
-	while ((pkt = linkq_dropped(q))) {
-		drop(f, pkt);
-	}
 }
 
 /* @pkt arrives at the queue of a line at @now. */
@@ -386,6 +390,7 @@ static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 	struct link *l = &f->links[id];
 	bool lost = false;
 	struct packet *pkt = linkq_take(&l->dir[dir], &lost);
+	int64_t between_ns = 0;
 	virt_t out;
 	size_t index;
 
@@ -395,15 +400,22 @@ static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 		drop(f, pkt);
 		return;
 	}
-	out = linkq_arrival(&l->dir[dir], at);
 	if (dir == WIRE_UP) {
 		struct wire_dir_stats *up = l->dir[dir].stats;
 
+		between_ns = f->delays[(size_t)f->cfg.max_groups * l->group +
+				       f->links[pkt->dst].group];
+		if (between_ns == WIRE_CUT) {
+			stat_add(&up->loss_drops, 1);
+			stat_add(&up->cut_drops, 1);
+			drop(f, pkt);
+			return;
+		}
 		stat_add(&up->packets, 1);
 		stat_add(&up->bytes, pkt->len);
-		out.ns += f->delays[(size_t)f->cfg.max_groups * l->group +
-				      f->links[pkt->dst].group];
 	}
+	out = linkq_arrival(&l->dir[dir], at);
+	out.ns += between_ns;
 	if (out.ns == at.ns) {
 		land(f, pkt, dir, at);
 		return;

@@ -9,7 +9,8 @@
  *	fabric_feed        source address is the link's own?  destination known?
  *	up queue and line  full, or too long for RED or CoDel: queue drop
  *	                   up loss
- *	in flight          up delay and its jitter, + delay between the two groups
+ *	                   a cut between the two groups: lost
+	in flight          up delay and its jitter, + delay between the two groups
  *	down queue, line   as up
  *	                   down loss
  *	in flight          down delay and its jitter

@@ -82,6 +82,42 @@ void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng r
 	red_init(&q->red);
 }
 
+static struct packet *pop(struct linkq *q)
+{
+	struct packet *pkt = q->head;
+
+	q->head = pkt->next;
+	pkt->next = NULL;
+	q->bytes -= pkt->line_bytes;
+	q->packets--;
+	return pkt;
+}
+
+static void keep_dropped(struct linkq *q, struct packet *pkt)
+{
+	pkt->next = q->dropped;
+	q->dropped = pkt;
+}
+
+static void drop_cut(struct linkq *q, struct packet *pkt)
+{
+	stat_add(&q->stats->loss_drops, 1);
+	stat_add(&q->stats->cut_drops, 1);
+	keep_dropped(q, pkt);
+}
+
+static void cut_line(struct linkq *q, virt_t now)
+{
+	while (q->head) {
+		drop_cut(q, pop(q));
+	}
+	if (q->line_free.ns > now.ns) {
+		q->line_free = now;
+	}
+	q->line_rem = 0;
+	red_idle(&q->red, now);
+}
+
 void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
 {
 	uint64_t old = q->cfg.rate_bps, rate = cfg->rate_bps;
@@ -94,6 +130,10 @@ void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
 	q->cfg = *cfg;
 	if (was.p != cfg->loss.p || was.r != cfg->loss.r) {
 		draw_state(q);
+	}
+	if (cfg->cut) {
+		cut_line(q, now);
+		return;
 	}
 	if (!q->head || rate == old) {
 		if (rate != old) {
@@ -133,8 +173,7 @@ static void drop_early(struct linkq *q, struct packet *pkt)
 {
 	stat_add(&q->stats->queue_drops, 1);
 	stat_add(&q->stats->early_drops, 1);
-	pkt->next = q->dropped;
-	q->dropped = pkt;
+	keep_dropped(q, pkt);
 }
 
 struct packet *linkq_dropped(struct linkq *q)
@@ -172,17 +211,6 @@ static bool red_lets_in(struct linkq *q, virt_t now, struct packet *pkt)
 	return false;
 }
 
-static struct packet *pop(struct linkq *q)
-{
-	struct packet *pkt = q->head;
-
-	q->head = pkt->next;
-	pkt->next = NULL;
-	q->bytes -= pkt->line_bytes;
-	q->packets--;
-	return pkt;
-}
-
 /* The line is about to take the head at @now: CoDel may take out some before. */
 static void codel_select(struct linkq *q, virt_t now)
 {
@@ -215,6 +243,10 @@ static void line_next(struct linkq *q, virt_t now)
 
 bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt)
 {
+	if (q->cfg.cut) {
+		drop_cut(q, pkt);
+		return true;
+	}
 	pkt->line_bytes = linkq_line_bytes(&q->cfg.overhead, pkt->len);
 	if (is_full(q, pkt->line_bytes)) {
 		return false;

@@ -67,11 +67,12 @@ uint32_t linkq_line_bytes(const struct wire_overhead *overhead, uint32_t len);
 void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng rng[LINKQ_DRAWS],
 		struct wire_dir_stats *stats);
 
-/* Change the parameters at @now; what is queued stays queued. */
+/* Change the parameters at @now; what is queued stays queued, unless the line is cut: then
+ * linkq_dropped() has it. */
 void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg);
 
 /*
- * Take over @pkt at @now; RED may drop it at once.  False when the queue is full: the packet
+ * Take over @pkt at @now; RED may drop it at once, a line that is cut does.  False when the queue is full: the packet
  * stays the caller's, who knows what kind of drop it is.
  */
 bool linkq_feed(struct linkq *q, virt_t now, struct packet *pkt);

@@ -90,6 +90,7 @@ struct wire_overhead {
 
 /* One direction of an access link, its queue limit resolved to bytes or packets. */
 struct wire_line {
+	bool cut;                 /* what is queued is lost, and what comes */
 	uint64_t rate_bps;        /* 0 = unlimited: no transmission time */
 	int64_t delay_ns;         /* one-way, after transmission */
 	struct wire_jitter jitter;
@@ -118,7 +119,8 @@ struct wire_dir_stats {
 	uint64_t queue_drops;           /* as configured: the queue was full, or early */
 	uint64_t early_drops;           /* of these: by RED or CoDel, before it was full */
 	uint64_t ecn_marks;             /* packets marked instead of that */
-	uint64_t loss_drops;            /* as configured: loss */
+	uint64_t loss_drops;            /* as configured: loss, or the line or its way was cut */
+	uint64_t cut_drops;             /* of these: cut */
 	uint64_t fault_drops;           /* our fault: no buffer, or the TUN refused */
 	uint64_t queue_peak_bytes;
 	int64_t queue_peak_ns;          /* longest sojourn, until sent whole; virtual */
@@ -157,7 +159,8 @@ int wire_add_link(struct wire *wire, uint32_t id, const struct wire_link *link,
 		  int tun_fd, struct err *err);
 /* Replace a link's parameters while the run goes on (address and group stay). */
 int wire_set_link(struct wire *wire, uint32_t id, const struct wire_link *link, struct err *err);
-/* One-way delay added between two groups, both ways. */
+/* One-way delay added between two groups, both ways; WIRE_CUT: nothing gets through. */
+#define WIRE_CUT INT64_MAX
 int wire_set_delay(struct wire *wire, uint32_t group_a, uint32_t group_b,
 		   int64_t delay_ns, struct err *err);
 /*

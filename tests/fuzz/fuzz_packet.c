@@ -91,6 +91,7 @@ static void take_link(struct input *in, uint32_t id, struct wire_link *link)
 				      .interval_ns = 1 + (int64_t)take(in, 3)},
 		.line[WIRE_UP].overhead = {.frame_bytes = (uint32_t)take(in, 1),
 					   .atm = take(in, 1) & 1},
+		.line[WIRE_UP].cut = take(in, 1) % 8 == 0,
 		.line[WIRE_DOWN].limit_packets = (uint32_t)take(in, 1) % 16,
 	};
 }

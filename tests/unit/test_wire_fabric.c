@@ -404,6 +404,55 @@ static void parameters_change_on_the_way(void **state)
 	close_net();
 }
 
+static void cut_and_healed(void **state)
+{
+	struct wire_link link = {.line[WIRE_UP] = {.rate_bps = 1000000, .delay_ns = 5 * MS}};
+	const struct wire_dir_stats *up;
+	struct err err;
+
+	(void)state;
+	open_net(0);
+	up = &net.stats.links[0].dir[WIRE_UP];
+	add(0, link);
+	add(1, (struct wire_link){.group = 1});
+	for (unsigned i = 0; i < 5; i++) {
+		send_packet(0, 0, 1, 1250);
+	}
+	/* One is in flight, one on the line, three wait. */
+	run_until(12 * MS);
+	link.line[WIRE_UP].cut = true;
+	assert_int_equal(fabric_set_link(net.fabric, (virt_t){12 * MS}, 0, &link, &err), 0);
+	assert_int_equal(up->cut_drops, 4);
+	send_packet(20 * MS, 0, 1, 1250);
+	run_until(NS_PER_S);
+	assert_int_equal(net.count, 1);
+	assert_int_equal(up->cut_drops, 5);
+	assert_int_equal(up->loss_drops, 5);
+	assert_int_equal(net.stats.header->totals.held_packets, 0);
+	link.line[WIRE_UP].cut = false;
+	assert_int_equal(fabric_set_link(net.fabric, (virt_t){NS_PER_S}, 0, &link, &err), 0);
+	send_packet(NS_PER_S, 0, 1, 1250);
+	run_until(2 * NS_PER_S);
+	assert_int_equal(net.count, 2);
+	assert_int_equal(net.arrivals[1].due_ns, NS_PER_S + 15 * MS);
+	/* A partition: both ways, but not within a group. */
+	add(2, (struct wire_link){.group = 1});
+	assert_int_equal(fabric_set_delay(net.fabric, 1, 0, WIRE_CUT, &err), 0);
+	send_packet(2 * NS_PER_S, 0, 1, 1250);
+	send_packet(2 * NS_PER_S, 1, 0, 1250);
+	send_packet(2 * NS_PER_S, 1, 2, 1250);
+	run_until(3 * NS_PER_S);
+	assert_int_equal(net.count, 3);
+	assert_int_equal(net.arrivals[2].dst, 2);
+	assert_int_equal(up->cut_drops, 6);
+	assert_int_equal(fabric_set_delay(net.fabric, 0, 1, 30 * MS, &err), 0);
+	send_packet(3 * NS_PER_S, 1, 0, 1250);
+	run_until(4 * NS_PER_S);
+	assert_int_equal(net.count, 4);
+	assert_int_equal(net.arrivals[3].due_ns, 3 * NS_PER_S + 30 * MS);
+	close_net();
+}
+
 static void nonsense_is_refused(void **state)
 {
 	struct wire_link bad[] = {
@@ -499,6 +548,7 @@ int main(void)
 		cmocka_unit_test(one_link_cannot_take_all_buffers),
 		cmocka_unit_test(refused_and_gone),
 		cmocka_unit_test(parameters_change_on_the_way),
+		cmocka_unit_test(cut_and_healed),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(event_queue_keeps_order),
 		cmocka_unit_test(lateness_buckets),
