@@ -52,6 +52,7 @@ int peer_boot(struct run *run, struct peer *peer, struct err *err)
 	struct wire_link link;
 	wall_t begin = wall_now();
 
+	run_link_init(run, peer);
 	run_link_of(run, peer, &link);
 	snprintf(ifname, sizeof(ifname), "peer%u", peer->index);
 	if (fs_mkdirs(log_dir, 0755, err) || make_data_dir(run, peer, &data_dir, err)) {
@@ -64,7 +65,7 @@ int peer_boot(struct run *run, struct peer *peer, struct err *err)
 	struct rt_peer_spec spec = {
 		.index = peer->index, .name = peer->name,
 		.ifname = run->wire ? ifname : NULL,
-		.ip = link.ip, .ip_bits = 32, .mtu = peer->group ? run->exp->links[peer->group->link].mtu : PEER_MTU,
+		.ip = link.ip, .ip_bits = 32, .mtu = peer->group ? peer->line.mtu : PEER_MTU,
 		.data_dir = data_dir, .log_dir = log_dir,
 		.memory_bytes = peer->group ? peer->group->memory_bytes : 0,
 		.tmp_bytes = PEER_TMP_BYTES,
@@ -92,7 +93,7 @@ static void vars_of(const struct run *run, const struct peer *peer, char ip[16],
 		    struct image_vars *v)
 {
 	const struct group_spec *g = peer->group;
-	const struct link_spec *l = &run->exp->links[g->link];
+	const struct link_spec *l = experiment_peer_link(run->exp, peer->index);
 
 	units_format_ip(experiment_peer_ip(run->exp, peer->index), ip, 16);
 	*v = (struct image_vars) {

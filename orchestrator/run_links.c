@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * run_links - the lines of the peers: what the experiment says of them, in the terms
- * of lento-wire.
+ * of lento-wire, and the events that change them.
  */
 #include "run_private.h"
+
+#include <stdlib.h>
 
 #define PROBE_QUEUE_PACKETS 4096
 
@@ -66,13 +68,13 @@ static struct wire_overhead line_overhead(const struct overhead_spec *o)
 static void lines_of(const struct link_spec *l, struct wire_line line[2])
 {
 	line[WIRE_UP] = (struct wire_line) {
-		.rate_bps = l->up_bps, .delay_ns = l->up_delay_ns,
+		.cut = l->up_cut, .rate_bps = l->up_bps, .delay_ns = l->up_delay_ns,
 		.jitter = line_jitter(&l->up_jitter), .loss = line_loss(l->up_loss, &l->up_bursts),
 	};
 	line_queue(&l->up_queue, &line[WIRE_UP]);
 	line[WIRE_UP].overhead = line_overhead(&l->up_overhead);
 	line[WIRE_DOWN] = (struct wire_line) {
-		.rate_bps = l->down_bps, .delay_ns = l->down_delay_ns,
+		.cut = l->down_cut, .rate_bps = l->down_bps, .delay_ns = l->down_delay_ns,
 		.jitter = line_jitter(&l->down_jitter), .loss = line_loss(l->down_loss, &l->down_bursts),
 	};
 	line_queue(&l->down_queue, &line[WIRE_DOWN]);
@@ -91,5 +93,116 @@ void run_link_of(const struct run *run, const struct peer *peer, struct wire_lin
 	}
 	out->ip = experiment_peer_ip(run->exp, peer->index);
 	out->group = (uint32_t)(peer->group - run->exp->groups);
-	lines_of(&run->exp->links[peer->group->link], out->line);
+	lines_of(&peer->line, out->line);
+}
+
+void run_link_init(const struct run *run, struct peer *peer)
+{
+	if (peer->group) {
+		peer->line = *experiment_peer_link(run->exp, peer->index);
+	}
+}
+
+/* --- events ----------------------------------------------------------------- */
+
+static void change_line(struct run *run, struct peer *peer, const struct event_spec *e)
+{
+	struct wire_link link;
+	struct err err = { 0 };
+
+	link_spec_change(&peer->line, experiment_peer_link(run->exp, peer->index), e);
+	run_link_of(run, peer, &link);
+	if (run->wire && wire_set_link(run->wire, peer->index, &link, &err)) {
+		run_fail(run, ERR_FIDELITY, "event on the line of %s: %s", peer->name, err.msg);
+	}
+}
+
+static void change_lines(struct run *run, const struct event_spec *e, size_t number)
+{
+	const struct link_spec *link = &run->exp->links[e->link];
+	uint32_t changed = 0;
+
+	if (e->group != NO_GROUP) {
+		uint32_t *peers = experiment_event_peers(run->exp, number, &changed);
+
+		for (uint32_t i = 0; i < changed; i++) {
+			run_log(run, "event: the line of %s changes", run->peers[peers[i]].name);
+			change_line(run, &run->peers[peers[i]], e);
+		}
+		free(peers);
+		return;
+	}
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		if (experiment_peer_link(run->exp, i) == link) {
+			change_line(run, &run->peers[i], e);
+			changed++;
+		}
+	}
+	run_log(run, "event: link %s changes, for %u peers", link->name, changed);
+}
+
+static const struct group_spec *group_at(const struct run *run, uint32_t index)
+{
+	return &run->exp->groups[index];
+}
+
+/* What lies between two groups after all events up to position @last of event_order. */
+static int64_t delay_after(const struct run *run, uint32_t a, uint32_t b, size_t last)
+{
+	int64_t delay_ns = experiment_group_delay(run->exp, a, b);
+
+	for (size_t i = 0; i <= last; i++) {
+		const struct event_spec *e = &run->exp->events[run->event_order[i]];
+		bool same = (e->pair.a == a && e->pair.b == b) || (e->pair.a == b && e->pair.b == a);
+
+		if (e->what == EVENT_DELAY && same) {
+			delay_ns = e->pair.delay_ns;
+		}
+	}
+	return delay_ns;
+}
+
+/* A delay that changes while two groups are cut off waits for the heal. */
+static bool is_cut(const struct run *run, uint32_t a, uint32_t b, size_t last)
+{
+	bool cut = false;
+
+	for (size_t i = 0; i <= last; i++) {
+		const struct event_spec *e = &run->exp->events[run->event_order[i]];
+		bool same = (e->pair.a == a && e->pair.b == b) || (e->pair.a == b && e->pair.b == a);
+
+		if (same && (e->what == EVENT_PARTITION || e->what == EVENT_HEAL)) {
+			cut = e->what == EVENT_PARTITION;
+		}
+	}
+	return cut;
+}
+
+static void change_pair(struct run *run, const struct event_spec *e)
+{
+	const struct delay_spec *p = &e->pair;
+	bool cut = is_cut(run, p->a, p->b, run->next_event);
+	int64_t delay_ns = cut ? WIRE_CUT : delay_after(run, p->a, p->b, run->next_event);
+	char text[32] = "nothing gets through";
+	struct err err = { 0 };
+
+	if (!cut) {
+		units_format_duration(delay_ns, text, sizeof(text));
+	}
+	run_log(run, "event: between %s and %s: %s", group_at(run, p->a)->name,
+		group_at(run, p->b)->name, text);
+	if (run->wire && wire_set_delay(run->wire, p->a, p->b, delay_ns, &err)) {
+		run_fail(run, ERR_FIDELITY, "event between groups: %s", err.msg);
+	}
+}
+
+void run_link_event(struct run *run, size_t number)
+{
+	const struct event_spec *e = &run->exp->events[number];
+
+	if (e->what == EVENT_LINK) {
+		change_lines(run, e, number);
+	} else {
+		change_pair(run, e);
+	}
 }

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "base/clean.h"
-#include "base/rng.h"
 #include "control.h"
 
 #define POLL_CAP_MS 200       /* how late a completion may be noticed */
@@ -127,22 +126,20 @@ static void start_due(struct run *run, int64_t now)
 	}
 }
 
-/* Draw which of the group an event hits; by seed, so a repeat hits the same. */
-static void do_event(struct run *run, const struct event_spec *e, size_t number)
+static void do_event(struct run *run, size_t number)
 {
-	const struct group_spec *g = &run->exp->groups[e->group];
-	uint32_t left = e->pick_count ? e->pick_count
-		: (uint32_t)((double)g->count * e->pick_share + 0.5);
-	struct rng rng;
+	const struct event_spec *e = &run->exp->events[number];
+	uint32_t count = 0;
+	CLEAN_FREE uint32_t *peers = NULL;
 
-	rng_stream(&rng, run->exp->seed, "event", number);
-	for (uint32_t k = 0; k < g->count && left > 0; k++) {
-		struct peer *p = &run->peers[g->first_peer + k];
+	if (e->what != EVENT_LEAVE && e->what != EVENT_KILL) {
+		run_link_event(run, number);
+		return;
+	}
+	peers = experiment_event_peers(run->exp, number, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		struct peer *p = &run->peers[peers[i]];
 
-		if (rng_below(&rng, g->count - k) >= left) {
-			continue;
-		}
-		left--;
 		run_log(run, "event: %s %s", p->name, e->what == EVENT_KILL ? "killed" : "leaves");
 		p->asked_to_leave = true;
 		if (e->what == EVENT_KILL) {
@@ -153,11 +150,15 @@ static void do_event(struct run *run, const struct event_spec *e, size_t number)
 	}
 }
 
+static int64_t next_event_ns(const struct run *run)
+{
+	return run->exp->events[run->event_order[run->next_event]].at_ns;
+}
+
 static void events_due(struct run *run, int64_t now)
 {
-	while (run->next_event < run->exp->event_count &&
-	       run->exp->events[run->next_event].at_ns <= now) {
-		do_event(run, &run->exp->events[run->next_event], run->next_event);
+	while (run->next_event < run->exp->event_count && next_event_ns(run) <= now) {
+		do_event(run, run->event_order[run->next_event]);
 		run->next_event++;
 	}
 }
@@ -277,7 +278,7 @@ static int next_wait_ms(const struct run *run, wall_t next_tick)
 		ms = clockctl_wait_ms(run->clock, run->start_times[next], ms);
 	}
 	if (run->next_event < run->exp->event_count) {
-		ms = clockctl_wait_ms(run->clock, run->exp->events[run->next_event].at_ns, ms);
+		ms = clockctl_wait_ms(run->clock, next_event_ns(run), ms);
 	}
 	return ms;
 }

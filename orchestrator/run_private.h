@@ -44,6 +44,7 @@ struct peer {
 	uint32_t index;
 	char *name;
 	const struct group_spec *group;
+	struct link_spec line;     /* as it is now, after the events so far; its name is not owned */
 	enum peer_state state;
 	struct rt_peer *box;
 	struct initlink_peer *init;
@@ -66,7 +67,8 @@ struct run {
 	int64_t *start_times;      /* by peer, virtual offset */
 	uint32_t *start_order;     /* peers by start time */
 	uint32_t next_start;       /* position in start_order */
-	size_t next_event;
+	size_t *event_order;       /* events by their time */
+	size_t next_event;         /* position in event_order */
 
 	int epoll_fd, signal_fd;
 	struct clockctl *clock;
@@ -145,6 +147,10 @@ void peer_judge(struct run *run, struct peer *peer);
 
 /* --- run_links.c ------------------------------------------------------------ */
 
+/* The line that the experiment gives the peer, before any event. */
+void run_link_init(const struct run *run, struct peer *peer);
+/* Carry out an event on links or delays; what lento-wire refuses is logged. */
+void run_link_event(struct run *run, size_t number);
 /* The line of @peer as lento-wire is to make it. */
 void run_link_of(const struct run *run, const struct peer *peer, struct wire_link *out);
 

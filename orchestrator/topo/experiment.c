@@ -226,6 +226,55 @@ uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index)
 	return group->addresses.network + 1 + (index - group->first_peer);
 }
 
+const struct link_spec *experiment_peer_link(const struct experiment *exp, uint32_t index)
+{
+	return &exp->links[experiment_group_of(exp, index)->link];
+}
+
+static void change_rate(enum rate_change what, uint64_t to, uint64_t given, uint64_t *bps, bool *cut)
+{
+	*cut = what == RATE_CUT;
+	if (what != RATE_CUT) {
+		*bps = what == RATE_RESTORE ? given : to;
+	}
+}
+
+void link_spec_change(struct link_spec *link, const struct link_spec *given,
+		      const struct event_spec *event)
+{
+	const struct link_spec *to = &event->to;
+
+	if (event->changes & CHANGE_DOWN) {
+		change_rate(event->down, to->down_bps, given->down_bps, &link->down_bps,
+			    &link->down_cut);
+	}
+	if (event->changes & CHANGE_UP) {
+		change_rate(event->up, to->up_bps, given->up_bps, &link->up_bps, &link->up_cut);
+	}
+	if (event->changes & CHANGE_DELAY) {
+		link->down_delay_ns = to->down_delay_ns;
+		link->up_delay_ns = to->up_delay_ns;
+	}
+	if (event->changes & CHANGE_JITTER) {
+		link->down_jitter = to->down_jitter;
+		link->up_jitter = to->up_jitter;
+	}
+	if (event->changes & CHANGE_LOSS) {
+		link->down_loss = to->down_loss;
+		link->up_loss = to->up_loss;
+		link->down_bursts = to->down_bursts;
+		link->up_bursts = to->up_bursts;
+	}
+	if (event->changes & CHANGE_QUEUE) {
+		link->down_queue = to->down_queue;
+		link->up_queue = to->up_queue;
+	}
+	if (event->changes & CHANGE_OVERHEAD) {
+		link->down_overhead = to->down_overhead;
+		link->up_overhead = to->up_overhead;
+	}
+}
+
 int64_t experiment_group_delay(const struct experiment *exp, uint32_t ga, uint32_t gb)
 {
 	for (size_t i = 0; i < exp->delay_count; i++) {

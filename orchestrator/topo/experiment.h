@@ -74,6 +74,7 @@ struct link_spec {
 	struct bursts_spec down_bursts, up_bursts;
 	struct queue_spec down_queue, up_queue;
 	struct overhead_spec down_overhead, up_overhead;
+	bool down_cut, up_cut;            /* by an event; never in a file */
 	uint32_t mtu;                     /* largest IP packet that the peer sends, bytes */
 };
 
@@ -128,11 +129,33 @@ struct delay_spec {
 	int64_t delay_ns;
 };
 
-enum event_do { EVENT_LEAVE /* SIGTERM */, EVENT_KILL /* SIGKILL: a crash */ };
+enum event_do {
+	EVENT_LEAVE,     /* SIGTERM */
+	EVENT_KILL,      /* SIGKILL: a crash */
+	EVENT_LINK,      /* the line of some peers changes */
+	EVENT_PARTITION, /* nothing gets through between two groups */
+	EVENT_HEAL,      /* it does again, with the delay of before */
+	EVENT_DELAY,     /* between two groups */
+};
+
+/* What of a link changes. */
+enum link_change {
+	CHANGE_DOWN = 1 << 0, CHANGE_UP = 1 << 1, CHANGE_DELAY = 1 << 2, CHANGE_JITTER = 1 << 3,
+	CHANGE_LOSS = 1 << 4, CHANGE_QUEUE = 1 << 5, CHANGE_OVERHEAD = 1 << 6,
+};
+
+enum rate_change { RATE_SET, RATE_CUT, RATE_RESTORE /* what the experiment gives */ };
+
+#define NO_GROUP UINT32_MAX
 
 struct event_spec {
 	int64_t at_ns;
-	uint32_t group;
+	uint32_t group;            /* NO_GROUP: EVENT_LINK of all peers on `link`, or of pairs */
+	uint32_t link;
+	struct link_spec to;       /* EVENT_LINK: the values of `changes`; its name is not owned */
+	unsigned changes;          /* enum link_change */
+	enum rate_change down, up;
+	struct delay_spec pair;    /* EVENT_PARTITION, EVENT_HEAL, EVENT_DELAY */
 	/* How many of the group: all of it, a share, or a number; drawn by seed. */
 	double pick_share;         /* 0..1 */
 	uint32_t pick_count;       /* used when nonzero, instead of the share */
@@ -198,6 +221,11 @@ const struct group_spec *experiment_group_of(const struct experiment *exp, uint3
 char *experiment_peer_name(const struct experiment *exp, uint32_t index);
 /* Host byte order. */
 uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index);
+/* The access link of peer @index as the experiment gives it. */
+const struct link_spec *experiment_peer_link(const struct experiment *exp, uint32_t index);
+/* Change @link by what @event says; @given is what the experiment gives for it. */
+void link_spec_change(struct link_spec *link, const struct link_spec *given,
+		      const struct event_spec *event);
 /* One-way delay configured between the groups of two peers, 0 if none. */
 int64_t experiment_group_delay(const struct experiment *exp, uint32_t ga, uint32_t gb);
 /* When each peer is to start (virtual offsets, by peer index); a pure function of

@@ -46,6 +46,17 @@ int load_payload(struct reader *r, const struct node *node, void *object);
 int load_queue(struct reader *r, const struct node *node, struct queue_spec *queue, uint64_t bps);
 void settle_queue(struct queue_spec *queue, uint64_t bps);
 
+/* "unlimited" is 0. */
+int load_rate(struct reader *r, const struct node *node, uint64_t *bps);
+/* The value of @key of a link, one of its table, into @link. */
+int load_link_value(struct reader *r, const char *key, const struct node *node,
+		    struct link_spec *link);
+/* [a, b]: two groups, for the key @what. */
+int load_pair(struct reader *r, const struct node *node, const char *what,
+	      struct delay_spec *pair);
+/* Link index by name, as find_group(). */
+int find_link(struct reader *r, const struct node *node, const char *word, uint32_t *index);
+
 /* Group index by name; an unknown one is an error at @node that names @word. */
 int find_group(struct reader *r, const struct node *node, const char *word, uint32_t *index);
 

@@ -106,28 +106,10 @@ static int read_count(struct reader *r, const struct node *node, void *object)
 
 static int read_link(struct reader *r, const struct node *node, void *object)
 {
-	const struct experiment *exp = exp_reader(r)->exp;
-	const char *name = "", **names;
-	uint32_t i = 0;
-	int result;
+	const char *name = "";
 
-	if (read_text(r, node, "a link's name", &name)) {
-		return -1;
-	}
-	while (i < exp->link_count && strcmp(exp->links[i].name, name) != 0) {
-		i++;
-	}
-	if (i < exp->link_count) {
-		((struct group_spec *)object)->link = i;
-		return 0;
-	}
-	names = must_calloc(exp->link_count + 1, sizeof(*names));
-	for (i = 0; i < exp->link_count; i++) {
-		names[i] = exp->links[i].name;
-	}
-	result = fail_unknown(r, node, name, "link", names);
-	free(names);
-	return result;
+	return read_text(r, node, "a link's name", &name) ||
+	       find_link(r, node, name, &((struct group_spec *)object)->link) ? -1 : 0;
 }
 
 static int read_addresses(struct reader *r, const struct node *node, void *object)

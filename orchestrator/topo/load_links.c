@@ -6,7 +6,7 @@
 
 /* --- one value ------------------------------------------------------------ */
 
-static int read_rate(struct reader *r, const struct node *node, uint64_t *bps)
+int load_rate(struct reader *r, const struct node *node, uint64_t *bps)
 {
 	const char *text = "", *why;
 	char shown[NODE_SHOW_BYTES];
@@ -34,12 +34,12 @@ static int read_rate(struct reader *r, const struct node *node, uint64_t *bps)
 
 static int read_down(struct reader *r, const struct node *node, void *object)
 {
-	return read_rate(r, node, &((struct link_spec *)object)->down_bps);
+	return load_rate(r, node, &((struct link_spec *)object)->down_bps);
 }
 
 static int read_up(struct reader *r, const struct node *node, void *object)
 {
-	return read_rate(r, node, &((struct link_spec *)object)->up_bps);
+	return load_rate(r, node, &((struct link_spec *)object)->up_bps);
 }
 
 static int read_delay_down(struct reader *r, const struct node *node, void *object)
@@ -312,6 +312,37 @@ static const struct field link_fields[] = {
 	{.key = "mtu", .read = read_mtu},
 };
 const struct field_map link_map = {"link", "a link", link_fields, ARRAY_LEN(link_fields)};
+
+int load_link_value(struct reader *r, const char *key, const struct node *node,
+		    struct link_spec *link)
+{
+	for (size_t i = 0; i < ARRAY_LEN(link_fields); i++) {
+		if (strcmp(link_fields[i].key, key) == 0) {
+			return link_fields[i].read(r, node, link);
+		}
+	}
+	return node_fail(r->tree, node, r->err, "a link has no \"%s\"", key);
+}
+
+int find_link(struct reader *r, const struct node *node, const char *word, uint32_t *index)
+{
+	const struct experiment *exp = exp_reader(r)->exp;
+	const char **names = must_calloc(exp->link_count + 1, sizeof(*names));
+	int result = -1;
+
+	for (uint32_t i = 0; i < exp->link_count; i++) {
+		names[i] = exp->links[i].name;
+		if (strcmp(names[i], word) == 0) {
+			*index = i;
+			result = 0;
+		}
+	}
+	if (result) {
+		fail_unknown(r, node, word, "link", names);
+	}
+	free(names);
+	return result;
+}
 
 /* --- links ---------------------------------------------------------------- */
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What happens between groups and in the course of the run: delays, events, the
- * rule that ends it; and the payload.
+ * What lies between groups: delays; the rule that ends the run; and the payload.
  */
 #include <stdio.h>
 
@@ -14,29 +13,33 @@
 #define DEFAULT_PIECE_BYTES (UINT64_C(256) << 10)
 #define MIN_PIECE_BYTES (UINT64_C(16) << 10)
 #define MAX_PIECE_BYTES (UINT64_C(64) << 20)
-#define MAX_EVENTS 10000u
 #define MAX_FILE_NAME 100u
-
-const char *const do_words[] = {[EVENT_LEAVE] = "leave", [EVENT_KILL] = "kill", NULL};
 
 /* --- delays --------------------------------------------------------------- */
 
-static int read_between(struct reader *r, const struct node *node, void *object)
+int load_pair(struct reader *r, const struct node *node, const char *what,
+	      struct delay_spec *pair)
 {
-	struct delay_spec *delay = object;
 	const char *a = "", *b = "";
+	char name[32];
 
-	if (read_list(r, node, "\"between\"")) {
+	snprintf(name, sizeof(name), "\"%s\"", what);
+	if (read_list(r, node, name)) {
 		return -1;
 	}
 	if (node->count != 2) {
 		return node_fail(r->tree, node, r->err,
-				 "\"between\" names two groups, [a, b], or one twice, [a, a]");
+				 "\"%s\" names two groups, [a, b], or one twice, [a, a]", what);
 	}
 	return read_text(r, node->items[0], "a group's name", &a) ||
 	       read_text(r, node->items[1], "a group's name", &b) ||
-	       find_group(r, node->items[0], a, &delay->a) ||
-	       find_group(r, node->items[1], b, &delay->b) ? -1 : 0;
+	       find_group(r, node->items[0], a, &pair->a) ||
+	       find_group(r, node->items[1], b, &pair->b) ? -1 : 0;
+}
+
+static int read_between(struct reader *r, const struct node *node, void *object)
+{
+	return load_pair(r, node, "between", object);
 }
 
 static int read_delay(struct reader *r, const struct node *node, void *object)
@@ -76,95 +79,6 @@ int load_delays(struct reader *r, const struct node *node, void *object)
 		}
 		seen[d->a * exp->group_count + d->b] = true;
 		seen[d->b * exp->group_count + d->a] = true;
-	}
-	return 0;
-}
-
-/* --- events --------------------------------------------------------------- */
-
-static int read_event_at(struct reader *r, const struct node *node, void *object)
-{
-	return read_duration(r, node, LIMIT_TIME_NS, &((struct event_spec *)object)->at_ns);
-}
-
-static int read_event_group(struct reader *r, const struct node *node, void *object)
-{
-	const char *name = "";
-
-	return read_text(r, node, "a group's name", &name) ||
-	       find_group(r, node, name, &((struct event_spec *)object)->group) ? -1 : 0;
-}
-
-static int read_pick(struct reader *r, const struct node *node, void *object)
-{
-	struct event_spec *event = object;
-	const struct group_spec *group = &exp_reader(r)->exp->groups[event->group];
-	const char *text = "", *why;
-	char shown[NODE_SHOW_BYTES];
-	uint64_t count = 0;
-
-	if (read_text(r, node, "a share or number of peers", &text)) {
-		return -1;
-	}
-	if (text[strspn(text, "0123456789")] == '\0') {
-		if (read_number(r, node, 1, group->count, &count)) {
-			return -1;
-		}
-		event->pick_count = (uint32_t)count;
-		return 0;
-	}
-	if (!strchr(text, '%')) {
-		return node_fail(r->tree, node, r->err,
-				 "%s; a share like 10%% or a number of peers is allowed",
-				 node_show(node, shown));
-	}
-	if (units_parse_share(text, &event->pick_share, &why)) {
-		return node_fail(r->tree, node, r->err, "%s: %s", node_show(node, shown), why);
-	}
-	if (!(event->pick_share > 0)) {
-		return node_fail(r->tree, node, r->err, "%s picks nobody", node_show(node, shown));
-	}
-	return 0;
-}
-
-static int read_do(struct reader *r, const struct node *node, void *object)
-{
-	int word = EVENT_LEAVE;
-
-	if (read_word(r, node, do_words, &word)) {
-		return -1;
-	}
-	((struct event_spec *)object)->what = (enum event_do)word;
-	return 0;
-}
-
-/* In this order: "pick" needs the group. */
-static const struct field event_fields[] = {
-	{.key = "at", .required = true, .read = read_event_at},
-	{.key = "group", .required = true, .read = read_event_group},
-	{.key = "pick", .read = read_pick},
-	{.key = "do", .required = true, .read = read_do},
-};
-const struct field_map event_map = {"event", "an event", event_fields, ARRAY_LEN(event_fields)};
-
-int load_events(struct reader *r, const struct node *node, void *object)
-{
-	struct experiment *exp = object;
-
-	if (read_list(r, node, "\"events\"")) {
-		return -1;
-	}
-	if (node->count > MAX_EVENTS) {
-		return node_fail(r->tree, node, r->err, "%zu events; at most %u are allowed",
-				 node->count, MAX_EVENTS);
-	}
-	exp->events = must_calloc(node->count, sizeof(*exp->events));
-	for (size_t i = 0; i < node->count; i++) {
-		exp->events[i].pick_share = 1;
-		if (read_fields(r, &event_map, node->items[i], &exp->events[i])) {
-			return -1;
-		}
-		exp->event_count++;
 	}
 	return 0;
 }

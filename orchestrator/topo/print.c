@@ -176,9 +176,39 @@ static void print_payload(const struct experiment *exp, FILE *out)
 	fputc('\n', out);
 }
 
-static void print_links(const struct experiment *exp, FILE *out)
+/* The values of a link that @what names, each on lines of its own behind @indent. */
+static void print_values(const struct link_spec *l, unsigned what, const char *indent, FILE *out)
 {
 	char a[BUF_BYTES], b[BUF_BYTES];
+
+	if (what & CHANGE_DELAY) {
+		fprintf(out, "%sdelay: {down: %s, up: %s}\n", indent,
+			duration(l->down_delay_ns, a), duration(l->up_delay_ns, b));
+	}
+	if (what & CHANGE_JITTER) {
+		fprintf(out, "%sjitter:\n      down: %s\n", indent, jitter(&l->down_jitter, a));
+		fprintf(out, "      up: %s\n", jitter(&l->up_jitter, a));
+	}
+	if (what & CHANGE_LOSS) {
+		fprintf(out, "%sloss:\n", indent);
+		print_loss("down", l->down_loss, &l->down_bursts, out);
+		print_loss("up", l->up_loss, &l->up_bursts, out);
+	}
+	if (what & CHANGE_QUEUE) {
+		fprintf(out, "%squeue:\n", indent);
+		print_queue("down", &l->down_queue, out);
+		print_queue("up", &l->up_queue, out);
+	}
+	if (what & CHANGE_OVERHEAD) {
+		fprintf(out, "%soverhead:\n", indent);
+		print_overhead("down", &l->down_overhead, out);
+		print_overhead("up", &l->up_overhead, out);
+	}
+}
+
+static void print_links(const struct experiment *exp, FILE *out)
+{
+	char a[BUF_BYTES];
 
 	fputs(exp->link_count ? "links:\n" : "links: {}\n", out);
 	for (size_t i = 0; i < exp->link_count; i++) {
@@ -187,19 +217,7 @@ static void print_links(const struct experiment *exp, FILE *out)
 		fprintf(out, "  %s:\n", l->name);
 		fprintf(out, "    down: %s\n", rate(l->down_bps, a));
 		fprintf(out, "    up: %s\n", rate(l->up_bps, a));
-		fprintf(out, "    delay: {down: %s, up: %s}\n", duration(l->down_delay_ns, a),
-			duration(l->up_delay_ns, b));
-		fprintf(out, "    jitter:\n      down: %s\n", jitter(&l->down_jitter, a));
-		fprintf(out, "      up: %s\n", jitter(&l->up_jitter, a));
-		fputs("    loss:\n", out);
-		print_loss("down", l->down_loss, &l->down_bursts, out);
-		print_loss("up", l->up_loss, &l->up_bursts, out);
-		fputs("    queue:\n", out);
-		print_queue("down", &l->down_queue, out);
-		print_queue("up", &l->up_queue, out);
-		fputs("    overhead:\n", out);
-		print_overhead("down", &l->down_overhead, out);
-		print_overhead("up", &l->up_overhead, out);
+		print_values(l, ~0u, "    ", out);
 		fprintf(out, "    mtu: %s\n", units_format_size(l->mtu, a, sizeof(a)));
 	}
 }
@@ -255,21 +273,69 @@ static void print_groups(const struct experiment *exp, FILE *out)
 	}
 }
 
+static const char *new_rate(enum rate_change how, uint64_t bps, char buf[BUF_BYTES])
+{
+	return how == RATE_CUT ? "0" : how == RATE_RESTORE ? "restore" : rate(bps, buf);
+}
+
+static void print_change(const struct event_spec *e, FILE *out)
+{
+	char buf[BUF_BYTES];
+
+	if (e->changes & CHANGE_DOWN) {
+		fprintf(out, "    down: %s\n", new_rate(e->down, e->to.down_bps, buf));
+	}
+	if (e->changes & CHANGE_UP) {
+		fprintf(out, "    up: %s\n", new_rate(e->up, e->to.up_bps, buf));
+	}
+	print_values(&e->to, e->changes, "    ", out);
+}
+
+static void print_event(const struct experiment *exp, const struct event_spec *e, FILE *out)
+{
+	char buf[BUF_BYTES];
+	bool of_pair = e->what >= EVENT_PARTITION;
+	const char *a = of_pair ? exp->groups[e->pair.a].name : "";
+	const char *b = of_pair ? exp->groups[e->pair.b].name : "";
+
+	fprintf(out, "  - at: %s\n", duration(e->at_ns, buf));
+	if (of_pair) {
+		switch (e->what) {
+		case EVENT_PARTITION:
+			fprintf(out, "    partition: [%s, %s]\n", a, b);
+			break;
+		case EVENT_HEAL:
+			fprintf(out, "    heal: [%s, %s]\n", a, b);
+			break;
+		default:
+			fprintf(out, "    delay: {between: [%s, %s], delay: %s}\n", a, b,
+				duration(e->pair.delay_ns, buf));
+			break;
+		}
+		return;
+	}
+	if (e->group == NO_GROUP) {
+		fprintf(out, "    link: %s\n", exp->links[e->link].name);
+	} else {
+		fprintf(out, "    group: %s\n", exp->groups[e->group].name);
+		if (e->pick_count) {
+			fprintf(out, "    pick: %" PRIu32 "\n", e->pick_count);
+		} else {
+			fprintf(out, "    pick: %s\n", percent(e->pick_share, buf));
+		}
+	}
+	if (e->what == EVENT_LINK) {
+		print_change(e, out);
+	} else {
+		fprintf(out, "    do: %s\n", do_words[e->what]);
+	}
+}
+
 static void print_events(const struct experiment *exp, FILE *out)
 {
-	char at[BUF_BYTES], pick[BUF_BYTES];
-
 	fputs(exp->event_count ? "events:\n" : "events: []\n", out);
 	for (size_t i = 0; i < exp->event_count; i++) {
-		const struct event_spec *e = &exp->events[i];
-
-		if (e->pick_count) {
-			snprintf(pick, sizeof(pick), "%" PRIu32, e->pick_count);
-		} else {
-			percent(e->pick_share, pick);
-		}
-		fprintf(out, "  - {at: %s, group: %s, pick: %s, do: %s}\n", duration(e->at_ns, at),
-			exp->groups[e->group].name, pick, do_words[e->what]);
+		print_event(exp, &exp->events[i], out);
 	}
 }
 

@@ -171,6 +171,16 @@ static void same_experiment(const struct experiment *a, const struct experiment 
 		assert_true(a->events[i].pick_share == b->events[i].pick_share);
 		assert_int_equal(a->events[i].pick_count, b->events[i].pick_count);
 		assert_int_equal(a->events[i].what, b->events[i].what);
+		assert_int_equal(a->events[i].changes, b->events[i].changes);
+		assert_int_equal(a->events[i].link, b->events[i].link);
+		assert_int_equal(a->events[i].down, b->events[i].down);
+		assert_int_equal(a->events[i].up, b->events[i].up);
+		assert_int_equal(a->events[i].pair.a, b->events[i].pair.a);
+		assert_int_equal(a->events[i].pair.b, b->events[i].pair.b);
+		assert_true(a->events[i].pair.delay_ns == b->events[i].pair.delay_ns);
+		if (a->events[i].what == EVENT_LINK) {
+			same_link(&a->events[i].to, &b->events[i].to);
+		}
 	}
 	assert_int_equal(a->stop.kind, b->stop.kind);
 	assert_true(a->stop.linger_ns == b->stop.linger_ns);
@@ -422,6 +432,36 @@ static void events(void **state)
 	experiment_destroy(exp);
 }
 
+/* A line is cut, restored, changed; what an event does not name stays. */
+static void link_events(void **state)
+{
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", NULL);
+	const struct event_spec *e = exp->events;
+	struct link_spec line = exp->links[3];
+	uint32_t count;
+
+	(void)state;
+	assert_int_equal(e[3].what, EVENT_LINK);
+	assert_int_equal(e[3].link, 3);
+	link_spec_change(&line, &exp->links[3], &e[3]);
+	assert_true(line.down_cut && line.down_bps == 2000000 && !line.up_cut);
+	link_spec_change(&line, &exp->links[3], &e[4]);
+	assert_true(!line.down_cut && line.down_bps == 1000000 && line.up_bps == 64000);
+	assert_true(line.up_delay_ns == 40000000 && line.down_delay_ns == 40000000);
+	assert_true(line.up_loss == 0.02 && line.up_queue.limit == 65536);
+	assert_int_equal(line.up_queue.discipline, QUEUE_DROP_TAIL);
+	link_spec_change(&line, &exp->links[3], &e[5]);
+	assert_true(line.down_bps == 2000000 && line.up_bps == 64000);
+	assert_true(line.up_queue.discipline == QUEUE_CODEL && line.up_queue.limit == 30000);
+	free(experiment_event_peers(exp, 5, &count));
+	assert_int_equal(count, 1);
+	assert_int_equal(e[6].what, EVENT_PARTITION);
+	assert_int_equal(e[7].what, EVENT_DELAY);
+	assert_int_equal(e[8].what, EVENT_HEAL);
+	assert_true(e[6].pair.a == 2 && e[6].pair.b == 3 && e[7].pair.delay_ns == 50000000);
+	experiment_destroy(exp);
+}
+
 /* "leechers" is all of them, unless a group has this very name. */
 static void stops(void **state)
 {
@@ -637,7 +677,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files), cmocka_unit_test(bad_files), cmocka_unit_test(no_file),
 		cmocka_unit_test(everything), cmocka_unit_test(peers), cmocka_unit_test(starts),
-		cmocka_unit_test(events), cmocka_unit_test(stops), cmocka_unit_test(sets),
+		cmocka_unit_test(events), cmocka_unit_test(link_events), cmocka_unit_test(stops), cmocka_unit_test(sets),
 		cmocka_unit_test(bad_sets), cmocka_unit_test(traces), cmocka_unit_test(damaged_files),
 	};
 
