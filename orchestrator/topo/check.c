@@ -83,6 +83,7 @@ static int check_groups(struct exp_reader *r)
 		if (check_addresses(r, i)) {
 			return -1;
 		}
+		draw_links(exp, group);
 	}
 	return 0;
 }

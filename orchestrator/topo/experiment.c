@@ -100,7 +100,8 @@ static const struct field_map root_map = {
 const struct field_map *const experiment_field_maps[] = {
 	&root_map, &time_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
 	&overhead_map, &overhead_both_map, &queue_map, &loss_map, &gilbert_map, &jitter_map, &jitter_both_map,
-	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map, NULL,
+	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map,
+	&group_link_map, &profile_map, &profile_line_map, NULL,
 };
 
 /* --- load and destroy ----------------------------------------------------- */
@@ -177,6 +178,9 @@ void experiment_destroy(struct experiment *exp)
 		free(group->start.trace_path);
 		free(group->start.trace_ns);
 		texts_free(group->args);
+		free(group->mix.links);
+		free(group->mix.weights);
+		free(group->peer_links);
 	}
 	for (size_t i = 0; i < exp->image_count; i++) {
 		image_destroy(exp->images[i]);
@@ -228,7 +232,10 @@ uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index)
 
 const struct link_spec *experiment_peer_link(const struct experiment *exp, uint32_t index)
 {
-	return &exp->links[experiment_group_of(exp, index)->link];
+	const struct group_spec *group = experiment_group_of(exp, index);
+
+	return &exp->links[group->peer_links ? group->peer_links[index - group->first_peer]
+					     : group->link];
 }
 
 static void change_rate(enum rate_change what, uint64_t to, uint64_t given, uint64_t *bps, bool *cut)

@@ -67,6 +67,7 @@ struct overhead_spec {
 /* An access link, seen from the peer: `up` leaves it, `down` reaches it. */
 struct link_spec {
 	char *name;
+	bool from_profile;                /* made by a group's "profile", not written under links */
 	uint64_t down_bps, up_bps;        /* bits per virtual second; 0 = unlimited */
 	int64_t down_delay_ns, up_delay_ns; /* one-way */
 	struct jitter_spec down_jitter, up_jitter;
@@ -105,6 +106,13 @@ enum expect_end {
 	EXPECT_ANY,
 };
 
+/* Links that the peers of a group draw from, each for itself; count 0: there is none. */
+struct mix_spec {
+	uint32_t *links;           /* indices into links */
+	uint64_t *weights;         /* at least 1 */
+	size_t count;
+};
+
 struct group_spec {
 	char *name;
 	char *image_name;          /* a folder of images/ */
@@ -112,7 +120,9 @@ struct group_spec {
 	enum peer_role role;
 	uint32_t count;
 	uint32_t first_peer;       /* peers of the group: first_peer .. first_peer + count - 1 */
-	uint32_t link;             /* index into links */
+	uint32_t link;             /* index into links; of a mix the first */
+	struct mix_spec mix;
+	uint32_t *peer_links;      /* each peer's link, drawn from the mix; NULL: all have `link` */
 	struct prefix addresses;   /* IPv4 prefix; the k-th peer gets network + 1 + k */
 	struct start_spec start;
 	enum after_complete after;

@@ -57,6 +57,13 @@ int load_pair(struct reader *r, const struct node *node, const char *what,
 /* Link index by name, as find_group(). */
 int find_link(struct reader *r, const struct node *node, const char *word, uint32_t *index);
 
+/* A link like those under "links", named @name, which it takes over; at the end of them. */
+int load_link(struct reader *r, const struct node *node, char *name, struct link_spec *link);
+/* The value of a group's key "link": a name, a mix or a profile. */
+int load_group_link(struct reader *r, const struct node *node, struct group_spec *group);
+/* Draw each peer's link of a group with a mix; its count is known. */
+void draw_links(const struct experiment *exp, struct group_spec *group);
+
 /* Group index by name; an unknown one is an error at @node that names @word. */
 int find_group(struct reader *r, const struct node *node, const char *word, uint32_t *index);
 
@@ -69,7 +76,7 @@ int check_experiment(struct exp_reader *r);
 
 extern const struct field_map link_map, delay_both_map, loss_both_map, queue_both_map;
 extern const struct field_map overhead_map, overhead_both_map, queue_map, loss_map, gilbert_map, jitter_map, jitter_both_map;
-extern const struct field_map group_map, start_map;
+extern const struct field_map group_map, start_map, group_link_map, profile_map, profile_line_map;
 extern const struct field_map payload_map, delays_map, event_map, exp_stop_map;
 
 /* Words by enum, NULL-terminated; print.c writes what the loaders read. */

@@ -106,10 +106,7 @@ static int read_count(struct reader *r, const struct node *node, void *object)
 
 static int read_link(struct reader *r, const struct node *node, void *object)
 {
-	const char *name = "";
-
-	return read_text(r, node, "a link's name", &name) ||
-	       find_link(r, node, name, &((struct group_spec *)object)->link) ? -1 : 0;
+	return load_group_link(r, node, object);
 }
 
 static int read_addresses(struct reader *r, const struct node *node, void *object)

@@ -346,6 +346,17 @@ int find_link(struct reader *r, const struct node *node, const char *word, uint3
 
 /* --- links ---------------------------------------------------------------- */
 
+int load_link(struct reader *r, const struct node *node, char *name, struct link_spec *link)
+{
+	*link = (struct link_spec){.name = name, .mtu = FRAME_BYTES};
+	if (read_fields(r, &link_map, node, link)) {
+		return -1;
+	}
+	settle_queue(&link->down_queue, link->down_bps);
+	settle_queue(&link->up_queue, link->up_bps);
+	return 0;
+}
+
 int load_links(struct reader *r, const struct node *node, void *object)
 {
 	struct experiment *exp = object;
@@ -355,20 +366,15 @@ int load_links(struct reader *r, const struct node *node, void *object)
 	}
 	exp->links = must_calloc(node->count, sizeof(*exp->links));
 	for (size_t i = 0; i < node->count; i++) {
-		struct link_spec *link = &exp->links[i];
 		const char *name = "";
 
 		if (read_name(r, node->keys[i], "a link's name", &name)) {
 			return -1;
 		}
-		link->name = must_strdup(name);
-		link->mtu = FRAME_BYTES;
 		exp->link_count++;
-		if (read_fields(r, &link_map, node->items[i], link)) {
+		if (load_link(r, node->items[i], must_strdup(name), &exp->links[i])) {
 			return -1;
 		}
-		settle_queue(&link->down_queue, link->down_bps);
-		settle_queue(&link->up_queue, link->up_bps);
 	}
 	return 0;
 }

@@ -244,6 +244,19 @@ static void print_start(const struct start_spec *start, FILE *out)
 	fputs("}\n", out);
 }
 
+static void print_group_link(const struct experiment *exp, const struct group_spec *g, FILE *out)
+{
+	if (g->mix.count == 0) {
+		fprintf(out, "    link: %s\n", exp->links[g->link].name);
+		return;
+	}
+	fputs("    link:\n      mix:\n", out);
+	for (size_t i = 0; i < g->mix.count; i++) {
+		fprintf(out, "        %s: %" PRIu64 "\n", exp->links[g->mix.links[i]].name,
+			g->mix.weights[i]);
+	}
+}
+
 static void print_groups(const struct experiment *exp, FILE *out)
 {
 	char buf[BUF_BYTES];
@@ -256,7 +269,7 @@ static void print_groups(const struct experiment *exp, FILE *out)
 		fprintf(out, "    image: %s\n", g->image_name);
 		fprintf(out, "    role: %s\n", image_role_words[g->role]);
 		fprintf(out, "    count: %" PRIu32 "\n", g->count);
-		fprintf(out, "    link: %s\n", exp->links[g->link].name);
+		print_group_link(exp, g, out);
 		fprintf(out, "    addresses: %s/%u\n",
 			units_format_ip(g->addresses.network, buf, sizeof(buf)), g->addresses.bits);
 		print_start(&g->start, out);

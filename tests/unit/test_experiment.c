@@ -121,6 +121,15 @@ static void same_group(const struct group_spec *a, const struct group_spec *b)
 	assert_int_equal(a->count, b->count);
 	assert_int_equal(a->first_peer, b->first_peer);
 	assert_int_equal(a->link, b->link);
+	assert_int_equal(a->mix.count, b->mix.count);
+	for (size_t i = 0; i < a->mix.count; i++) {
+		assert_int_equal(a->mix.links[i], b->mix.links[i]);
+		assert_true(a->mix.weights[i] == b->mix.weights[i]);
+	}
+	assert_int_equal(!a->peer_links, !b->peer_links);
+	if (a->peer_links) {
+		assert_memory_equal(a->peer_links, b->peer_links, a->count * sizeof(uint32_t));
+	}
 	assert_int_equal(a->addresses.network, b->addresses.network);
 	assert_int_equal(a->addresses.bits, b->addresses.bits);
 	assert_int_equal(a->start.kind, b->start.kind);
@@ -432,6 +441,50 @@ static void events(void **state)
 	experiment_destroy(exp);
 }
 
+/* Each peer its own line, as often as the weights say, the same for the same seed. */
+static void mixes(void **state)
+{
+	static const char *const profile[] = {
+		"groups.a={image: ctorrent, role: leech, count: 4000, link: {profile: dischinger-2007}, addresses: 198.18.16.0/20}",
+		"stop.when=limit", NULL,
+	};
+	static const char *const more[] = {
+		"groups.a={image: ctorrent, role: leech, count: 4001, link: {profile: dischinger-2007}, addresses: 198.18.16.0/20}",
+		"groups.b.link={mix: {plain: 3, modem: 1}}", "groups.b.count=1000",
+		"stop.when=limit", NULL,
+	};
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", profile);
+	struct experiment *other = load_with("tests/data/good/everything.yaml", more);
+	const struct group_spec *g = &exp->groups[2];
+	uint64_t sum = 0;
+	double chi = 0;
+
+	(void)state;
+	assert_true(g->mix.count > 40 && exp->link_count == 6 + g->mix.count);
+	for (size_t i = 0; i < g->mix.count; i++) {
+		sum += g->mix.weights[i];
+	}
+	for (size_t i = 0; i < g->mix.count; i++) {
+		double expected = (double)g->mix.weights[i] / (double)sum * g->count, seen = 0;
+
+		for (uint32_t k = 0; k < g->count; k++) {
+			seen += g->peer_links[k] == g->mix.links[i];
+		}
+		chi += (seen - expected) * (seen - expected) / expected;
+	}
+	/* Mean and deviation of chi-square; 3.3 of them are passed by chance once in 1000. */
+	assert_true(chi < (double)g->mix.count + 3.3 * sqrt(2 * (double)g->mix.count));
+	assert_memory_equal(g->peer_links, other->groups[2].peer_links, 4000 * sizeof(uint32_t));
+	assert_ptr_equal(experiment_peer_link(exp, g->first_peer + 7), &exp->links[g->peer_links[7]]);
+	sum = 0;
+	for (uint32_t k = 0; k < 1000; k++) {
+		sum += other->groups[3].peer_links[k] == 0;
+	}
+	assert_in_range(sum, 750 - 45, 750 + 45);
+	experiment_destroy(exp);
+	experiment_destroy(other);
+}
+
 /* A line is cut, restored, changed; what an event does not name stays. */
 static void link_events(void **state)
 {
@@ -677,7 +730,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files), cmocka_unit_test(bad_files), cmocka_unit_test(no_file),
 		cmocka_unit_test(everything), cmocka_unit_test(peers), cmocka_unit_test(starts),
-		cmocka_unit_test(events), cmocka_unit_test(link_events), cmocka_unit_test(stops), cmocka_unit_test(sets),
+		cmocka_unit_test(events), cmocka_unit_test(link_events), cmocka_unit_test(mixes), cmocka_unit_test(stops), cmocka_unit_test(sets),
 		cmocka_unit_test(bad_sets), cmocka_unit_test(traces), cmocka_unit_test(damaged_files),
 	};
 

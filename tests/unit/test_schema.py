@@ -141,6 +141,11 @@ def main():
     check(len(good) >= 8 and len(bad) >= 30, "the files are missing")
     for path in good:
         check(not problems(validator, path), f"{path}: {problems(validator, path)}")
+    profiles = sorted(glob.glob(ROOT + "/topologies/profiles/*.yaml"))
+    check(len(profiles) >= 2, "the profiles are missing")
+    of_profile = validator_class({"$ref": "#/$defs/profile", "$defs": schema["$defs"]})
+    for path in profiles:
+        check(not problems(of_profile, path), f"{path}: {problems(of_profile, path)}")
     seen = 0
     for path in bad:
         with open(path, "rb") as file:
