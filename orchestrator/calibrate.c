@@ -3,25 +3,31 @@
  * calibrate - the network measured before the swarm uses it.
  *
  * The lento-init of each container answers probes while it waits, and one more
- * container, "probe", sits behind a link without limits.  So each kind of access link is
- * measured by itself, end to end, through the containers' own kernels:
+ * container, "probe", sits behind a link without limits.  So each access link is
+ * measured by itself, end to end, through the containers' own kernels; where peers draw
+ * from a mix, a peer on each of its links, or on some of them:
  *	rate	a train of full packets; first to last arrival, in virtual time
  *	rtt	echoes between peers of each pair of groups, and the median of them
  * What was asked follows from the experiment: the sum of the one-way delays, and
- * the time that the probe's own bytes take on each link.
+ * the time that the probe's own bytes take on each link, its overhead with them.  Loss
+ * lowers the rate that gets through; it and jitter widen what is tolerated.
  */
 #include "run_private.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FULL_PACKET_BYTES 1500
+#include "base/clean.h"
+#include "wire/linkq.h"
+
 #define ECHO_BYTES 84             /* as ping sends them */
 #define ECHO_COUNT 5
 #define TRAIN_MIN_PACKETS 6
 #define TRAIN_MAX_PACKETS 400
 #define MAX_PAIRS 64              /* group pairs measured; more are sampled */
+#define MAX_LINKS 24              /* links measured; likewise */
 #define RATE_TOLERANCE 0.03
 #define RTT_TOLERANCE 0.01
 #define RTT_TOLERANCE_NS NS_PER_MS
@@ -66,26 +72,63 @@ static int64_t serialise_ns(uint64_t bytes, uint64_t bps)
 	return bps ? (int64_t)((unsigned __int128)bytes * 8 * NS_PER_S / bps) : 0;
 }
 
+/* One direction of a peer's line as lento-wire has it; the experiment speaks of it by name. */
+static struct wire_line line_of(const struct run *run, uint32_t peer, int dir)
+{
+	struct wire_link link;
+
+	run_link_of(run, &run->peers[peer], &link);
+	return link.line[dir];
+}
+
+/* The time that a packet of @len bytes takes on the line, with its overhead. */
+static int64_t on_line_ns(const struct wire_line *line, uint32_t len)
+{
+	return serialise_ns(linkq_line_bytes(&line->overhead, len), line->rate_bps);
+}
+
 /* --- rates --------------------------------------------------------------------- */
 
-static uint32_t train_length(const struct queue_spec *q, uint64_t bps)
+static uint32_t train_length(const struct wire_line *line, uint32_t len)
 {
-	uint64_t fit = q->unit == QUEUE_PACKETS ? q->limit
-		: q->unit == QUEUE_BYTES ? q->limit / FULL_PACKET_BYTES
-		: (uint64_t)((unsigned __int128)bps * q->limit / NS_PER_S / 8 / FULL_PACKET_BYTES);
+	uint64_t fit = line->limit_packets;
 
+	if (line->limit_bytes) {
+		fit = line->limit_bytes / linkq_line_bytes(&line->overhead, len);
+	}
 	/* Not one packet more than the queue holds, or drops would cut the train. */
 	fit = fit < TRAIN_MIN_PACKETS ? TRAIN_MIN_PACKETS : fit;
 	return fit > TRAIN_MAX_PACKETS ? TRAIN_MAX_PACKETS : (uint32_t)fit;
 }
 
-static int measure_rate(struct run *run, uint32_t peer, bool up, struct err *err)
+/* The share of packets that the line loses in the long run. */
+static double loss_share(const struct wire_loss *loss)
+{
+	if (loss->p + loss->r > 0) {
+		return (loss->p * loss->bad + loss->r * loss->good) / (loss->p + loss->r);
+	}
+	return loss->good;
+}
+
+/* How far the share of @n packets that get through may be from that: three deviations;
+ * losses that come in bursts are as good as fewer of them. */
+static double loss_slack(const struct wire_loss *loss, uint32_t n)
+{
+	double share = loss_share(loss), together = 1;
+
+	if (loss->p + loss->r > 0) {
+		together = fmax((2 - loss->p - loss->r) / (loss->p + loss->r), 1);
+	}
+	return 3 * sqrt(share * (1 - share) * together / n);
+}
+
+static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err)
 {
 	static uint32_t token;
-	const struct group_spec *g = run->peers[peer].group;
-	const struct link_spec *l = &run->exp->links[g->link];
-	uint64_t bps = up ? l->up_bps : l->down_bps;
-	uint32_t n = train_length(up ? &l->up_queue : &l->down_queue, bps);
+	const struct peer *at = &run->peers[peer];
+	bool up = dir == WIRE_UP;
+	struct wire_line line = line_of(run, peer, dir);
+	uint32_t len = at->line.mtu, n = train_length(&line, len);
 	struct peer *from = &run->peers[up ? peer : run->exp->peer_count];
 	uint32_t to = up ? RESERVED_PROBE_IP : experiment_peer_ip(run->exp, peer);
 	const struct init_probe_result *p = &run->last_probe.probe;
@@ -96,14 +139,17 @@ static int measure_rate(struct run *run, uint32_t peer, bool up, struct err *err
 	if (add_result(run, &c, err)) {
 		return -1;
 	}
-	snprintf(c->what, sizeof(c->what), "link %s %s", l->name, up ? "up" : "down");
+	snprintf(c->what, sizeof(c->what), "%s %s %s", at->group->mix.count ? at->name : "link",
+		 at->line.name, up ? "up" : "down");
 	c->figure = "rate";
-	c->asked = (double)bps;
-	if (initlink_probe_train(from->init, ++token, to, n, FULL_PACKET_BYTES, err)) {
+	/* Of IP bytes, those that get through. */
+	c->asked = (double)line.rate_bps * len / linkq_line_bytes(&line.overhead, len) *
+		   (1 - loss_share(&line.loss));
+	if (initlink_probe_train(from->init, ++token, to, n, len, err)) {
 		return -1;
 	}
-	rc = wait_probe(run, token, serialise_ns((uint64_t)n * FULL_PACKET_BYTES, bps) +
-			l->up_delay_ns + l->down_delay_ns);
+	rc = wait_probe(run, token, n * on_line_ns(&line, len) + line.delay_ns +
+			4 * line.jitter.spread_ns);
 	if (rc < 0) {
 		return -1;
 	}
@@ -114,27 +160,47 @@ static int measure_rate(struct run *run, uint32_t peer, bool up, struct err *err
 
 		c->measured = bytes * 8e9 / length;
 	}
-	edge = (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock));
-	c->tolerance = c->asked * (RATE_TOLERANCE + (length > 0 ? edge / length : 0));
+	/* Jitter moves the two ends of the train, too. */
+	edge = (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock)) +
+	       2 * (double)line.jitter.spread_ns;
+	c->tolerance = c->asked * (RATE_TOLERANCE + loss_slack(&line.loss, n) +
+				   (length > 0 ? edge / length : 0));
 	c->ok = c->measured >= c->asked - c->tolerance && c->measured <= c->asked + c->tolerance;
 	return 0;
 }
 
-static int measure_rates(struct run *run, struct err *err)
+/* A peer of each link that some peer has; @peers has room for all links. */
+static size_t one_of_each(const struct run *run, uint32_t *peers)
 {
-	for (size_t l = 0; l < run->exp->link_count; l++) {
-		uint32_t peer = UINT32_MAX;
+	const struct experiment *exp = run->exp;
+	size_t count = 0;
 
-		for (uint32_t i = 0; i < run->exp->peer_count && peer == UINT32_MAX; i++) {
-			if (run->peers[i].group->link == l) {
-				peer = i;
+	for (size_t l = 0; l < exp->link_count; l++) {
+		for (uint32_t i = 0; i < exp->peer_count; i++) {
+			if (experiment_peer_link(exp, i) == &exp->links[l]) {
+				peers[count++] = i;
+				break;
 			}
 		}
-		if (peer == UINT32_MAX) {
-			continue;
-		}
-		if ((run->exp->links[l].up_bps && measure_rate(run, peer, true, err)) ||
-		    (run->exp->links[l].down_bps && measure_rate(run, peer, false, err))) {
+	}
+	return count;
+}
+
+static int measure_rates(struct run *run, struct err *err)
+{
+	CLEAN_FREE uint32_t *peers = calloc(run->exp->link_count + 1, sizeof(*peers));
+	size_t count, step;
+
+	if (!peers) {
+		return err_errno(err, ERR_FAILED, "calibration");
+	}
+	count = one_of_each(run, peers);
+	step = (count + MAX_LINKS - 1) / MAX_LINKS;
+	for (size_t i = 0; i < count; i += step) {
+		const struct peer *at = &run->peers[peers[i]];
+
+		if ((at->line.up_bps && measure_rate(run, peers[i], WIRE_UP, err)) ||
+		    (at->line.down_bps && measure_rate(run, peers[i], WIRE_DOWN, err))) {
 			return -1;
 		}
 	}
@@ -146,12 +212,24 @@ static int measure_rates(struct run *run, struct err *err)
 static int64_t one_way(const struct run *run, uint32_t a, uint32_t b)
 {
 	const struct group_spec *ga = run->peers[a].group, *gb = run->peers[b].group;
-	const struct link_spec *la = &run->exp->links[ga->link], *lb = &run->exp->links[gb->link];
+	struct wire_line up = line_of(run, a, WIRE_UP), down = line_of(run, b, WIRE_DOWN);
 
-	return la->up_delay_ns + lb->down_delay_ns +
+	return up.delay_ns + down.delay_ns +
 		experiment_group_delay(run->exp, (uint32_t)(ga - run->exp->groups),
 				       (uint32_t)(gb - run->exp->groups)) +
-		serialise_ns(ECHO_BYTES, la->up_bps) + serialise_ns(ECHO_BYTES, lb->down_bps);
+		on_line_ns(&up, ECHO_BYTES) + on_line_ns(&down, ECHO_BYTES);
+}
+
+/* What jitter may move the median of the echoes: no more than the sum of the spreads. */
+static double rtt_spread_ns(const struct run *run, uint32_t a, uint32_t b)
+{
+	double sum = 0;
+
+	for (int dir = WIRE_UP; dir <= WIRE_DOWN; dir++) {
+		sum += (double)(line_of(run, a, dir).jitter.spread_ns +
+				line_of(run, b, dir).jitter.spread_ns);
+	}
+	return sum;
 }
 
 static int measure_rtt(struct run *run, uint32_t a, uint32_t b, struct err *err)
@@ -181,6 +259,7 @@ static int measure_rtt(struct run *run, uint32_t a, uint32_t b, struct err *err)
 	if (c->tolerance < (double)RTT_TOLERANCE_NS) {
 		c->tolerance = (double)RTT_TOLERANCE_NS;
 	}
+	c->tolerance += rtt_spread_ns(run, a, b);
 	c->ok = c->measured >= c->asked - c->tolerance && c->measured <= c->asked + c->tolerance;
 	return 0;
 }

@@ -237,12 +237,32 @@ static json_t *calibration_json(const struct result *res)
 	return a;
 }
 
+/* The histograms of all peers on link @l, added up; how many they are. */
+static uint64_t link_lateness(const struct result *res, const struct link_spec *l,
+			      uint64_t hist[WIRE_LATE_BUCKETS])
+{
+	uint64_t peers = 0;
+
+	memset(hist, 0, WIRE_LATE_BUCKETS * sizeof(*hist));
+	for (size_t i = 0; i < res->peer_count; i++) {
+		if (experiment_peer_link(res->exp, (uint32_t)i) != l) {
+			continue;
+		}
+		for (unsigned k = 0; k < WIRE_LATE_BUCKETS; k++) {
+			hist[k] += res->peers[i].link.late_hist[k];
+		}
+		peers++;
+	}
+	return peers;
+}
+
 static json_t *links_json(const struct result *res)
 {
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < res->exp->link_count; i++) {
 		const struct link_spec *l = &res->exp->links[i];
+		uint64_t hist[WIRE_LATE_BUCKETS];
 		json_t *o = json_object();
 
 		put(o, "name", text(l->name));
@@ -252,6 +272,8 @@ static json_t *links_json(const struct result *res)
 		put(o, "up_delay_virt_ns", json_integer(l->up_delay_ns));
 		put(o, "down_loss", number(l->down_loss));
 		put(o, "up_loss", number(l->up_loss));
+		put(o, "peers", whole(link_lateness(res, l, hist)));
+		put(o, "late_hist_wall", histogram(hist));
 		json_array_append_new(a, o);
 	}
 	return a;
@@ -269,7 +291,7 @@ static json_t *groups_json(const struct result *res)
 		put(o, "name", text(f.group->name));
 		put(o, "image", text(f.group->image_name));
 		put(o, "role", text(role_name(f.group->role)));
-		put(o, "link", text(res->exp->links[f.group->link].name));
+		put(o, "link", text(f.group->mix.count ? "(mix)" : res->exp->links[f.group->link].name));
 		put(o, "peers", whole(f.peers));
 		put(o, "started", whole(f.started));
 		put(o, "complete", whole(f.complete));
@@ -295,7 +317,10 @@ static json_t *direction_json(const struct wire_dir_stats *d)
 	put(o, "packets", whole(d->packets));
 	put(o, "bytes", whole(d->bytes));
 	put(o, "queue_drops", whole(d->queue_drops));
+	put(o, "early_drops", whole(d->early_drops));
+	put(o, "ecn_marks", whole(d->ecn_marks));
 	put(o, "loss_drops", whole(d->loss_drops));
+	put(o, "cut_drops", whole(d->cut_drops));
 	put(o, "fault_drops", whole(d->fault_drops));
 	put(o, "queue_peak_bytes", whole(d->queue_peak_bytes));
 	put(o, "queue_peak_virt_ns", json_integer(d->queue_peak_ns));

@@ -65,14 +65,7 @@ static double smallest_tdf(const struct result *res)
 
 static const struct link_spec *link_of(const struct result *res, size_t peer)
 {
-	for (size_t g = 0; g < res->exp->group_count; g++) {
-		const struct group_spec *group = &res->exp->groups[g];
-
-		if (peer >= group->first_peer && peer < (size_t)group->first_peer + group->count) {
-			return &res->exp->links[group->link];
-		}
-	}
-	return NULL;
+	return peer < res->exp->peer_count ? experiment_peer_link(res->exp, (uint32_t)peer) : NULL;
 }
 
 /* How late (virtual) a packet may reach a peer over @link before it counts. */
