@@ -238,5 +238,5 @@ int run_calibrate(struct run *run, struct err *err)
 	}
 	rt_peer_destroy(probe->box);
 	probe->box = NULL;
-	return 0;
+	return wire_reset_stats(run->wire, err);
 }
