@@ -195,12 +195,12 @@ static int watch_parent(pid_t parent, int *fd, struct err *err)
 	return 0;
 }
 
+/* More than CPUs: a thread may wait for the disk on one peer's behalf. */
 static unsigned default_threads(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	/* More than CPUs: a thread may wait for the disk on one peer's behalf. */
-	return cpus < 1 ? 2 : cpus > 8 ? 8 : (unsigned)cpus + 1;
+	return cpus <= 2 ? 8 : cpus >= 8 ? 20 : 4 + 2 * (unsigned)cpus;
 }
 
 static int serve(const struct options *o, struct err *err)

@@ -32,6 +32,7 @@ setup() {
 @test "names, links, times, sizes are those of any file system" { store_fs names; }
 @test "one peer does not reach another" { store_fs owner; }
 @test "peers at work at once do not disturb each other" { store_fs peers; }
+@test "a stuck disk holds the peer that writes to it, and no other" { store_fs stuck; }
 @test "kill -9: errors, no hang, the figures stay" { store_fs kill; }
 @test "a stopped store holds nobody for long" { store_fs stopped; }
 @test "no store outlives its lento" { store_fs orphan; }

@@ -635,7 +635,8 @@ static void *run_job(void *arg)
 	uint64_t room = 600000;
 	uint8_t *shadow = calloc(1, room), *buf = malloc(room);
 
-	snprintf(path, sizeof(path), "%s/mnt/peer%u/file", bed->dir, job->peer);
+	snprintf(path, sizeof(path), "%s/mnt/peer%u/file%llu", bed->dir, job->peer,
+		 (unsigned long long)job->seed);
 	int fd = open(path, O_CREAT | O_RDWR, 0644);
 
 	CHECK(fd >= 0 && shadow && buf && ftruncate(fd, (off_t)room) == 0);
@@ -665,21 +666,113 @@ static void *run_job(void *arg)
 
 static void case_peers(struct bed *bed)
 {
-	struct job jobs[8];
-	pthread_t threads[8];
+	struct job jobs[16];
+	pthread_t threads[16];
 
 	start_store(bed, 0);
-	for (uint32_t i = 0; i < 8; i++) {
-		jobs[i] = (struct job){ .bed = bed, .peer = i, .seed = 40 + i };
-		add_peer(bed, i, false);
+	/* The last eight are threads of one peer. */
+	for (uint32_t i = 0; i < 16; i++) {
+		jobs[i] = (struct job){ .bed = bed, .peer = i < 8 ? i : 8, .seed = 40 + i };
+		if (i <= 8) {
+			add_peer(bed, i, false);
+		}
 		CHECK(pthread_create(&threads[i], NULL, run_job, &jobs[i]) == 0);
 	}
-	for (uint32_t i = 8; i < 40; i++) {
+	for (uint32_t i = 9; i < 40; i++) {
 		add_peer(bed, i, i % 2);
 	}
-	for (uint32_t i = 0; i < 8; i++) {
+	for (uint32_t i = 0; i < 16; i++) {
 		pthread_join(threads[i], NULL);
 	}
+}
+
+/* --- one peer's stuck disk --- */
+
+#define STUCK_WRITERS 40
+#define STUCK_MOST_S 30
+
+static void *write_noise(void *arg)
+{
+	uint8_t noise[65536];
+	const int *fd = arg;
+
+	memset(noise, 0x5a, sizeof(noise));
+	put(*fd, noise, sizeof(noise), 0);
+	close(*fd);
+	return NULL;
+}
+
+/*
+ * The private blocks lie on a second store, which is stopped: so a disk looks that is
+ * stuck.  A peer with many writers hangs, others go on.
+ */
+static void case_stuck(struct bed *bed)
+{
+	struct err err = { 0 };
+	struct store *disk;
+	int fds[STUCK_WRITERS];
+	pthread_t threads[STUCK_WRITERS];
+	struct store_config cfg = {
+		.program = program,
+		.clock_page = path_of(bed, "clock"),
+		.mountpoint = path_of(bed, "disk"),
+		.backing_dir = path_of(bed, "disk-backing"),
+		.log_path = path_of(bed, "log"),
+		.max_peers = 1,
+	};
+
+	CHECK(mkdir(cfg.mountpoint, 0755) == 0 && mkdir(cfg.backing_dir, 0755) == 0);
+	CHECK(store_spawn(&cfg, &disk, &err) == 0);
+	CHECK(store_add_peer(disk, 0, "d", 0, 0, false, &err) == 0);
+	CHECK(mount(path_of(bed, "disk/d"), path_of(bed, "backing"), NULL, MS_BIND, NULL) == 0);
+	start_store(bed, 0);
+	add_peer(bed, 0, false);
+	add_peer(bed, 1, false);
+	for (uint32_t i = 0; i < STUCK_WRITERS; i++) {
+		fds[i] = open(path_of(bed, "mnt/peer0/noise%u", i), O_CREAT | O_RDWR, 0644);
+		CHECK(fds[i] >= 0);
+	}
+	CHECK(kill(store_pid(disk), SIGSTOP) == 0);
+	pid_t rescuer = fork();
+
+	if (rescuer == 0) {
+		/* Should the store hang as well, this ends it, and the checks below fail. */
+		sleep(STUCK_MOST_S);
+		kill(store_pid(disk), SIGCONT);
+		_exit(0);
+	}
+	for (uint32_t i = 0; i < STUCK_WRITERS; i++) {
+		CHECK(pthread_create(&threads[i], NULL, write_noise, &fds[i]) == 0);
+	}
+	usleep(300000);
+	wall_t began = wall_now();
+	int fd = open(path_of(bed, "mnt/peer1/file"), O_CREAT | O_RDWR, 0644);
+
+	CHECK(fd >= 0);
+	download(bed, fd, 1, 16384);
+	close(fd);
+	check_file(path_of(bed, "mnt/peer1/file"), bed->payload, bed->bytes);
+	for (int i = 0; i < 200; i++) {
+		int some = open(path_of(bed, "mnt/peer1/some%d", i), O_CREAT | O_RDWR, 0644);
+
+		CHECK(some >= 0 && close(some) == 0);
+		CHECK(unlink(path_of(bed, "mnt/peer1/some%d", i)) == 0);
+	}
+	CHECK(store_ping(bed->store, 1000, &err) == 0);
+	printf("# %d writers of one peer hang; another peer's download took %.2f s\n",
+	       STUCK_WRITERS, (double)(wall_now().ns - began.ns) / 1e9);
+	CHECK(progress(bed, 0)->written_bytes == 0);
+	kill(rescuer, SIGKILL);
+	waitpid(rescuer, NULL, 0);
+	CHECK(kill(store_pid(disk), SIGCONT) == 0);
+	for (uint32_t i = 0; i < STUCK_WRITERS; i++) {
+		pthread_join(threads[i], NULL);
+	}
+	CHECK(progress(bed, 0)->private_bytes == STUCK_WRITERS * UINT64_C(65536));
+	store_destroy(bed->store);
+	bed->store = NULL;
+	CHECK(umount2(path_of(bed, "backing"), MNT_DETACH) == 0);
+	store_destroy(disk);
 }
 
 /* kill -9 in mid-write: an error for the clients, the figures stay, no mount is left. */
@@ -1134,6 +1227,7 @@ static const struct {
 	{ "names", PAYLOAD_BYTES, case_names },
 	{ "owner", PAYLOAD_BYTES, case_owner },
 	{ "peers", PAYLOAD_BYTES, case_peers },
+	{ "stuck", PAYLOAD_BYTES, case_stuck },
 	{ "kill", PAYLOAD_BYTES, case_kill },
 	{ "stopped", PAYLOAD_BYTES, case_stopped },
 	{ "orphan", PAYLOAD_BYTES, case_orphan },
