@@ -35,7 +35,8 @@
 #define PIECE_BYTES (256 * UINT64_C(1024))
 #define PAYLOAD_BYTES (16 * MIB + 1234)
 #define PIECES 65
-#define MAX_PEERS 64
+#define MAX_PEERS 1000
+#define MANY 64
 
 struct bed {
 	char dir[64];     /* everything lies below */
@@ -1007,14 +1008,14 @@ static void case_many(struct bed *bed)
 	struct timespec a, b;
 
 	start_store(bed, 0);
-	for (uint32_t i = 0; i < MAX_PEERS; i++) {
+	for (uint32_t i = 0; i < MANY; i++) {
 		add_peer(bed, i, false);
 	}
 	uint64_t anon_before = store_rss_kib(bed, "RssAnon:");
 	uint64_t cached = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	for (uint32_t i = 0; i < MAX_PEERS; i++) {
+	for (uint32_t i = 0; i < MANY; i++) {
 		int fd = open(path_of(bed, "mnt/peer%u/file", i), O_CREAT | O_RDWR, 0644);
 
 		CHECK(fd >= 0);
@@ -1026,23 +1027,103 @@ static void case_many(struct bed *bed)
 		CHECK(progress(bed, i)->complete_virt_ns != 0);
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	for (uint32_t i = 0; i < MAX_PEERS; i++) {
+	for (uint32_t i = 0; i < MANY; i++) {
 		cached += read_and_count_cached(path_of(bed, "mnt/peer%u/file", i), bed->bytes,
 						bed->payload);
 	}
 	double s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
 	uint64_t anon_kib = store_rss_kib(bed, "RssAnon:") - anon_before;
 
-	printf("# %u peers x %llu MiB: written in %.1f s (%.0f MB/s), then read back\n", MAX_PEERS,
+	printf("# %u peers x %llu MiB: written in %.1f s (%.0f MB/s), then read back\n", MANY,
 	       (unsigned long long)(bed->bytes / MIB), s,
-	       (double)bed->bytes * MAX_PEERS / 1e6 / s);
+	       (double)bed->bytes * MANY / 1e6 / s);
 	printf("# memory of the store: %llu KiB more (%.1f KiB a peer); %llu KiB of the peers' "
 	       "files in the page cache\n", (unsigned long long)anon_kib,
-	       (double)anon_kib / MAX_PEERS, (unsigned long long)cached / 1024);
+	       (double)anon_kib / MANY, (unsigned long long)cached / 1024);
 	check_backing_is_small(bed, 0);
 	CHECK(anon_kib < 64 * 1024);
 	/* Not 64 copies in the page cache either, where direct I/O can be had. */
 	CHECK(bed->cached || cached == 0);
+}
+
+/* --- a thousand peers ------------------------------------------------------ */
+
+#define WRITERS 4
+
+struct share {
+	struct bed *bed;
+	uint32_t first;
+	bool read_back;
+	pthread_t thread;
+};
+
+/* Each fourth peer's download in parts of 1 MiB; or all of it compared. */
+static void *run_share(void *arg)
+{
+	const struct share *share = arg;
+	struct bed *bed = share->bed;
+	uint8_t *buf = malloc(MIB);
+	char path[512];
+
+	CHECK(buf != NULL);
+	for (uint32_t i = share->first; i < MAX_PEERS; i += WRITERS) {
+		snprintf(path, sizeof(path), "%s/mnt/peer%u/file", bed->dir, i);
+		int fd = open(path, share->read_back ? O_RDONLY : O_CREAT | O_RDWR, 0644);
+
+		CHECK(fd >= 0);
+		for (uint64_t at = 0; at < bed->bytes; at += MIB) {
+			uint64_t n = bed->bytes - at < MIB ? bed->bytes - at : MIB;
+
+			if (share->read_back) {
+				CHECK(pread(fd, buf, n, (off_t)at) == (ssize_t)n);
+				CHECK(memcmp(buf, bed->payload + at, n) == 0);
+			} else {
+				put(fd, bed->payload + at, n, at);
+			}
+		}
+		close(fd);
+		CHECK(progress(bed, i)->complete_virt_ns != 0);
+	}
+	free(buf);
+	return NULL;
+}
+
+static double run_shares(struct bed *bed, bool read_back)
+{
+	struct share shares[WRITERS];
+	wall_t began = wall_now();
+
+	for (uint32_t i = 0; i < WRITERS; i++) {
+		shares[i] = (struct share){ .bed = bed, .first = i, .read_back = read_back };
+		CHECK(pthread_create(&shares[i].thread, NULL, run_share, &shares[i]) == 0);
+	}
+	for (uint32_t i = 0; i < WRITERS; i++) {
+		pthread_join(shares[i].thread, NULL);
+	}
+	return (double)(wall_now().ns - began.ns) / 1e9;
+}
+
+static void case_thousand(struct bed *bed)
+{
+	wall_t began = wall_now();
+
+	start_store(bed, 0);
+	for (uint32_t i = 0; i < MAX_PEERS; i++) {
+		add_peer(bed, i, false);
+	}
+	printf("# %d peers added in %.3f s\n", MAX_PEERS, (double)(wall_now().ns - began.ns) / 1e9);
+	uint64_t anon = store_rss_kib(bed, "RssAnon:");
+	double wrote = run_shares(bed, false);
+
+	anon = store_rss_kib(bed, "RssAnon:") - anon;
+	double read_s = run_shares(bed, true);
+	double mb = (double)bed->bytes * MAX_PEERS / 1e6;
+
+	printf("# %d peers x %.0f MB: written in %.0f s (%.0f MB/s), compared in %.0f s (%.0f MB/s)\n",
+	       MAX_PEERS, (double)bed->bytes / 1e6, wrote, mb / wrote, read_s, mb / read_s);
+	printf("# memory of the store: %.1f KiB more for each peer\n", (double)anon / MAX_PEERS);
+	check_backing_is_small(bed, 0);
+	CHECK(anon < 64 * MAX_PEERS);
 }
 
 static void case_null(struct bed *bed)
@@ -1234,6 +1315,7 @@ static const struct {
 	{ "full", PAYLOAD_BYTES, case_full },
 	{ "limit", PAYLOAD_BYTES, case_limit },
 	{ "many", 16 * MIB, case_many },
+	{ "thousand", 150 * 1000000, case_thousand },
 	{ "null", PAYLOAD_BYTES, case_null },
 	{ "clients", PAYLOAD_BYTES, case_clients },
 	{ "speed", 64 * MIB, case_speed },
