@@ -327,10 +327,10 @@ static bool has_forgets(struct peer *peer)
 /* Something may be forgotten between the look and the unlock: look again after it. */
 void peer_unlock(struct peer *peer)
 {
-	struct node *node;
-	uint64_t lookups;
-
 	do {
+		struct node *node;
+		uint64_t lookups;
+
 		while (has_forgets(peer) && (node = pop_forgets(peer, &lookups))) {
 			tree_forget(node, lookups);
 		}

@@ -19,12 +19,10 @@ const char *program;
 static struct bed *the_bed; /* for clean-up at exit */
 static pid_t bed_pid;
 
-void check(bool ok, const char *what, const char *file, int line)
+void fail(const char *what, const char *file, int line)
 {
-	if (!ok) {
-		fprintf(stderr, "%s:%d: not so: %s (%s)\n", file, line, what, strerror(errno));
-		exit(1);
-	}
+	fprintf(stderr, "%s:%d: not so: %s (%s)\n", file, line, what, strerror(errno));
+	exit(1);
 }
 
 void skip(const char *why)
@@ -253,10 +251,13 @@ void check_private(const struct bed *bed, uint32_t peer, uint64_t bytes)
 static void shuffle(struct bed *bed, uint32_t *order, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t at = (uint32_t)rng_below(&bed->rng, i + 1);
+		order[i] = i;
+	}
+	for (uint32_t i = count; i > 1; i--) {
+		uint32_t at = (uint32_t)rng_below(&bed->rng, i), last = order[i - 1];
 
-		order[i] = order[at];
-		order[at] = i;
+		order[i - 1] = order[at];
+		order[at] = last;
 	}
 }
 

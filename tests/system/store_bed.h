@@ -32,11 +32,16 @@ struct bed {
 
 extern const char *program; /* lento-store */
 
-#define CHECK(cond) check((cond), #cond, __FILE__, __LINE__)
+#define CHECK(cond) \
+	do { \
+		if (!(cond)) { \
+			fail(#cond, __FILE__, __LINE__); \
+		} \
+	} while (0)
 
-void check(bool ok, const char *what, const char *file, int line);
+void fail(const char *what, const char *file, int line) __attribute__((noreturn));
 /* The host lacks something: status 77. */
-void skip(const char *why);
+void skip(const char *why) __attribute__((noreturn));
 
 void open_bed(struct bed *bed, uint64_t bytes, bool cached);
 void start_store(struct bed *bed, uint64_t private_limit);

@@ -153,7 +153,7 @@ void case_many(struct bed *bed)
 	double s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
 	uint64_t anon_kib = store_rss_kib(bed, "RssAnon:") - anon_before;
 
-	printf("# %u peers x %llu MiB: written in %.1f s (%.0f MB/s), then read back\n", MANY,
+	printf("# %d peers x %llu MiB: written in %.1f s (%.0f MB/s), then read back\n", MANY,
 	       (unsigned long long)(bed->bytes / MIB), s,
 	       (double)bed->bytes * MANY / 1e6 / s);
 	printf("# memory of the store: %llu KiB more (%.1f KiB a peer); %llu KiB of the peers' "
