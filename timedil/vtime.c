@@ -472,6 +472,20 @@ fail:
 	return NULL;
 }
 
+static void keep_line(struct timedil_page *page, const struct vclock *old)
+{
+	struct timedil_past *past = vpage_past(page);
+	uint64_t total = VPAGE_GET(past, total);
+	struct timedil_line *line = &past->line[total % TIMEDIL_PAST_LINES];
+
+	VPAGE_SET(line, wall0_ns, old->wall0_ns);
+	VPAGE_SET(line, virt0_ns, old->virt0_ns);
+	VPAGE_SET(line, mult, old->mult);
+	VPAGE_SET(line, shift, old->shift);
+	VPAGE_SET(line, state, old->state);
+	VPAGE_SET(past, total, total + 1);
+}
+
 /* One change of the line: from @asked on, @tdf and @state. */
 static void change(struct timedil_page *page, wall_t asked, struct tdf tdf, uint32_t state)
 {
@@ -486,6 +500,7 @@ static void change(struct timedil_page *page, wall_t asked, struct tdf tdf, uint
 	write_begin(page);
 	at = settle(asked);
 	v = vtime_to_virt(&old, at);
+	keep_line(page, &old);
 	VPAGE_SET(page, wall0_ns, at.ns);
 	VPAGE_SET(page, virt0_ns, v.ns);
 	VPAGE_SET(page, mult, mult);

@@ -74,7 +74,10 @@ static int set_environment(const char *shim, const char *page)
 	if (asprintf(&both, "%s%s%s", shim, theirs && *theirs ? ":" : "", theirs ? theirs : "") < 0) {
 		return -1;
 	}
-	ret = setenv("LD_PRELOAD", both, 1) == 0 && setenv(TIMEDIL_PAGE_ENV, page, 1) == 0 ? 0 : -1;
+	ret = setenv("LD_PRELOAD", both, 1) == 0 && setenv(TIMEDIL_PAGE_ENV, page, 1) == 0 &&
+			      setenv(TIMEDIL_FILES_ENV, "", 0) == 0 ?
+		      0 :
+		      -1;
 	free(both);
 	return ret;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "timers.h"
 
+#include "socktime.h"
+
 /* A record agrees with the kernel's timer if the two expiries lie this close. */
 #define AGREE_NS (2 * NS_PER_MS)
 
@@ -62,6 +64,7 @@ void timers_kicked(const struct timedil_page *page)
 		itimer_rearm(&m);
 		ptimers_rearm(&m);
 		timerfds_rearm(&m);
+		socktimes_rearm(&m);
 	}
 	timers_unlock(mask);
 }
@@ -163,6 +166,25 @@ static bool agrees(const struct armed *armed, const struct moment *m,
 	return off < AGREE_NS && off > -AGREE_NS;
 }
 
+/*
+ * The expiry that the kernel would have brought next.  Counted by the kernel's timer and
+ * not by the clock: near an expiry the two may differ, and one would be lost or come
+ * twice.
+ */
+static int64_t kernels_next(const struct armed *armed, const struct moment *m,
+			    const struct itimerspec *kernel)
+{
+	int64_t interval = ts_to_ns_sat(&kernel->it_interval);
+	int64_t expiry = vmath_add_sat(m->wall_ns, ts_to_ns_sat(&kernel->it_value));
+	int64_t off = vmath_sub_sat(expiry, armed->due_wns);
+
+	if (interval <= 0 || off < interval / 2) {
+		return armed->due_vns;
+	}
+	return vmath_add_sat(armed->due_vns,
+			     vmath_add_sat(off, interval / 2) / interval * armed->interval_vns);
+}
+
 bool armed_again(struct armed *armed, const struct moment *m, const struct itimerspec *kernel,
 		 struct itimerspec *wall)
 {
@@ -173,7 +195,7 @@ bool armed_again(struct armed *armed, const struct moment *m, const struct itime
 		armed->due_vns = 0;
 		return false;
 	}
-	armed->due_vns = next_due(armed, m);
+	armed->due_vns = kernels_next(armed, m, kernel);
 	*wall = wall_setting(armed, m);
 	return true;
 }

@@ -58,7 +58,7 @@ void itimer_forget(void);
 void ptimers_forget(void);
 
 /* Keep a record of a new POSIX timer; false when there is no memory for it. */
-bool ptimer_register(clockid_t clock, timer_t id);
+bool ptimer_register(clockid_t clock, const struct sigevent *event, timer_t id);
 
 bool itimerspec_valid(const struct itimerspec *its);
 
