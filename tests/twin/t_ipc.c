@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Message queues, semaphores, asynchronous I/O. */
 #include <aio.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ipc.h>
@@ -175,4 +177,50 @@ TWIN(aio_suspend64, WAIT)
 
 	start_aio(&cb);
 	return aio_suspend64(list, 1, &ts) == -1 && errno == EAGAIN ? ns : fail("aio_suspend64");
+}
+
+/* A look-up that cannot come to an end: its name server is a socket that nobody reads.
+ * Without the network's configuration changed, an empty list must do: it returns at
+ * once, EAI_ALLDONE. */
+TWIN(gai_suspend, CHECK)
+{
+	const struct gaicb *const list[] = { NULL };
+	struct timespec ts = ts_of(ns);
+
+	return gai_suspend(list, 1, &ts) == EAI_ALLDONE ? 0 : fail("gai_suspend");
+}
+
+/* --- Linux's own asynchronous I/O ---------------------------------------------------------- */
+
+/* libaio's functions exist only where it is loaded; ours stand in front.  Natively its place
+ * is taken by the system call. */
+static int64_t wait_events(const char *name, long number, int64_t ns)
+{
+	int (*get)(void *, long, long, void *, struct timespec *, void *);
+	struct timespec ts = ts_of(ns);
+	void *context = NULL;
+	char event[64];
+	long ret;
+
+	*(void **)&get = dlsym(RTLD_DEFAULT, name);
+	if (!get && twin_dilated()) {
+		return fail("not defined");
+	}
+	if (raw_syscall(SYS_io_setup, 8, (long)&context, 0, 0, 0, 0) != 0) {
+		return TWIN_SKIPPED;
+	}
+	twin_begin();
+	ret = get ? get(context, 1, 1, event, &ts, NULL) :
+		    raw_syscall(number, (long)context, 1, 1, (long)event, (long)&ts, 0);
+	return ret == 0 ? ns : fail(name);
+}
+
+TWIN(io_getevents, WAIT)
+{
+	return wait_events("io_getevents", SYS_io_getevents, ns);
+}
+
+TWIN(io_pgetevents, WAIT)
+{
+	return wait_events("io_pgetevents", SYS_io_pgetevents, ns);
 }

@@ -174,7 +174,7 @@ TWIN(cpu_clocks_stay_real, CHECK)
 	return 0;
 }
 
-TWIN(times, READ)
+TWIN(times, READ_BY_TICKS)
 {
 	struct tms tms;
 
@@ -288,25 +288,25 @@ static int64_t uptime_in(int fd)
 	return (int64_t)(strtod(text, NULL) * 1e9);
 }
 
-TWIN(open, READ)
+TWIN(open, READ_BY_TICKS)
 {
 	(void)ns;
 	return uptime_in(open("/proc/uptime", O_RDONLY));
 }
 
-TWIN(open64, READ)
+TWIN(open64, READ_BY_TICKS)
 {
 	(void)ns;
 	return uptime_in(open64("/proc/uptime", O_RDONLY));
 }
 
-TWIN(openat, READ)
+TWIN(openat, READ_BY_TICKS)
 {
 	(void)ns;
 	return uptime_in(openat(AT_FDCWD, "/proc/uptime", O_RDONLY));
 }
 
-TWIN(openat64, READ)
+TWIN(openat64, READ_BY_TICKS)
 {
 	(void)ns;
 	return uptime_in(openat64(AT_FDCWD, "/proc/uptime", O_RDONLY));
@@ -315,13 +315,13 @@ TWIN(openat64, READ)
 extern int __open_2(const char *path, int flags);
 extern int __open64_2(const char *path, int flags);
 
-TWIN(__open_2, READ)
+TWIN(__open_2, READ_BY_TICKS)
 {
 	(void)ns;
 	return uptime_in(__open_2("/proc/uptime", O_RDONLY));
 }
 
-TWIN(__open64_2, READ)
+TWIN(__open64_2, READ_BY_TICKS)
 {
 	(void)ns;
 	return uptime_in(__open64_2("/proc/uptime", O_RDONLY));
@@ -338,13 +338,13 @@ static int64_t uptime_from(FILE *f)
 	return (int64_t)(uptime * 1e9);
 }
 
-TWIN(fopen, READ)
+TWIN(fopen, READ_BY_TICKS)
 {
 	(void)ns;
 	return uptime_from(fopen("/proc/uptime", "r"));
 }
 
-TWIN(fopen64, READ)
+TWIN(fopen64, READ_BY_TICKS)
 {
 	(void)ns;
 	return uptime_from(fopen64("/proc/uptime", "re"));

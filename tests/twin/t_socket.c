@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Times kept in sockets.  Local sockets only: no packet leaves the process. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -210,11 +212,10 @@ TWIN(getsockopt, CHECK)
 
 /* A pair of datagram sockets with stamps, in a network namespace of our own: only IP
  * sockets stamp. */
-static int stamped_pair(int fds[2])
+static int stamped_pair(int fds[2], int stamps)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
 	socklen_t len = sizeof(at);
-	int one = 1;
 
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	fds[0] = socket(AF_INET, SOCK_DGRAM, 0);
@@ -222,7 +223,7 @@ static int stamped_pair(int fds[2])
 	return bind(fds[0], (struct sockaddr *)&at, sizeof(at)) == 0 &&
 			       getsockname(fds[0], (struct sockaddr *)&at, &len) == 0 &&
 			       connect(fds[1], (struct sockaddr *)&at, len) == 0 &&
-			       setsockopt(fds[0], SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)) == 0 ?
+			       setsockopt(fds[0], SOL_SOCKET, SO_TIMESTAMPNS, &stamps, sizeof(stamps)) == 0 ?
 		       0 :
 		       -1;
 }
@@ -255,7 +256,7 @@ static int64_t receive_stamp(int many, const struct timespec *timeout)
 	if (twin_own_network() != 0) {
 		return TWIN_SKIPPED;
 	}
-	if (stamped_pair(fds) != 0 || send(fds[1], "x", 1, 0) != 1) {
+	if (stamped_pair(fds, 1) != 0 || send(fds[1], "x", 1, 0) != 1) {
 		return fail("no datagram went");
 	}
 	if (many ? recvmmsg(fds[0], &m, 1, 0, timeout ? &ts : NULL) != 1 :
@@ -284,4 +285,28 @@ TWIN(recvmmsg, READ)
 
 	(void)ns;
 	return receive_stamp(1, &timeout);
+}
+
+TWIN(ioctl, READ)
+{
+	struct timespec ts = { 0, 0 };
+	int64_t now;
+	int fds[2];
+	char c;
+
+	(void)ns;
+	if (twin_own_network() != 0) {
+		return TWIN_SKIPPED;
+	}
+	/* The first request finds no stamp, and switches them on. */
+	if (stamped_pair(fds, 0) != 0 || ioctl(fds[0], SIOCGSTAMPNS_OLD, &ts) == 0 || send(fds[1], "x", 1, 0) != 1 || recv(fds[0], &c, 1, 0) != 1 ||
+	    ioctl(fds[0], SIOCGSTAMPNS_OLD, &ts) != 0) {
+		return fail("SIOCGSTAMPNS");
+	}
+	now = now_ns(CLOCK_REALTIME);
+	close(fds[0]);
+	close(fds[1]);
+	return ns_of(ts) <= now && ns_of(ts) > now - 500 * NS_PER_MS ?
+		       ns_of(ts) :
+		       fail("the stamp is far from the clock");
 }

@@ -99,9 +99,8 @@ static void take_entry(struct settings *settings, const char *entry)
 }
 
 /*
- * What the program was started with.  Read from the kernel: libc may not know its
- * environment yet, and a program may have changed it.  Entries longer than the
- * buffer cannot be ours, and are passed over.
+ * What the program was started with, from the kernel: libc may not know its environment
+ * yet.  Entries longer than the buffer cannot be ours, and are passed over.
  */
 static void read_settings(struct settings *settings)
 {
@@ -177,7 +176,7 @@ static void complain(const char *path)
 	sys3(SYS_write, 2, tail, sizeof(tail) - 1);
 }
 
-void shim_init(void)
+static void init_with(char **env)
 {
 	struct settings settings = { .map_files = false };
 
@@ -186,7 +185,13 @@ void shim_init(void)
 	}
 	next_resolve();
 	shim.read_wall = find_vdso();
-	read_settings(&settings);
+	if (env) {
+		for (; *env; env++) {
+			take_entry(&settings, *env);
+		}
+	} else {
+		read_settings(&settings);
+	}
 	if (settings.page[0]) {
 		shim.page = map_page(settings.page);
 		if (!shim.page) {
@@ -203,9 +208,16 @@ void shim_init(void)
 	}
 }
 
-__attribute__((constructor)) static void construct(void)
+void shim_init(void)
 {
-	shim_init();
+	init_with(NULL);
+}
+
+/* glibc hands main()'s arguments to constructors; musl does not, and what we find
+ * instead will not lie as the kernel lays it out. */
+__attribute__((constructor)) static void construct(int argc, char **argv, char **env)
+{
+	init_with(argc > 0 && argc < 1 << 24 && env == argv + argc + 1 ? env : NULL);
 }
 
 uint32_t vseq_wait(const struct timedil_page *page)

@@ -8,12 +8,22 @@
 #include <aio.h>
 #include <errno.h>
 #include <mqueue.h>
+#include <netdb.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
 
 #include "next.h"
+#include "signals.h"
 #include "wait.h"
+
+/* libaio's, whose header need not be there. */
+struct io_context;
+struct io_event;
+int io_getevents(struct io_context *context, long min, long max, struct io_event *events,
+		 struct timespec *timeout);
+int io_pgetevents(struct io_context *context, long min, long max, struct io_event *events,
+		  struct timespec *timeout, sigset_t *mask);
 
 /* Repeat a call that only a kick has ended. */
 #define UNLESS_KICKED(ret, call)                              \
@@ -153,6 +163,93 @@ EXPORT int aio_suspend(const struct aiocb *const list[], int n,
 		 wait_again(&w, *shim_errno() == EAGAIN ? -ETIMEDOUT : -*shim_errno()));
 	wait_end(&w);
 	return ret;
+}
+
+/* The same for names being looked up; returns EAI_* codes. */
+EXPORT int gai_suspend(const struct gaicb *const list[], int n, const struct timespec *timeout)
+{
+	const struct timedil_page *page = shim_page();
+	struct wait w;
+	unsigned kicks;
+	int ret;
+
+	if (!page || !timeout || !ts_valid(timeout) || timeout->tv_sec < 0) {
+		do {
+			kicks = wait_kicks();
+			ret = next.gai_suspend(list, n, timeout);
+		} while (ret == EAI_INTR && kicks != wait_kicks());
+		return ret;
+	}
+	wait_begin(&w, page, WAIT_RELATIVE, deadline_in(page, ts_to_ns_sat(timeout)));
+	do {
+		ret = next.gai_suspend(list, n, wait_arm(&w));
+	} while ((ret == EAI_AGAIN && wait_again(&w, -ETIMEDOUT)) ||
+		 (ret == EAI_INTR && wait_again(&w, -EINTR)));
+	wait_end(&w);
+	return ret;
+}
+
+/*
+ * libaio's waits are bare system calls: how many events came, fewer than asked for when
+ * the time was up, or -errno.
+ */
+struct events_call {
+	struct io_context *context;
+	long min, max;
+	struct io_event *events;
+	struct {
+		const sigset_t *mask;
+		size_t bytes;
+	} mask;
+};
+
+static long get_events(const struct events_call *c, const struct timespec *ts)
+{
+	if (c->mask.mask) {
+		return sys6(SYS_io_pgetevents, c->context, c->min, c->max, c->events, ts, &c->mask);
+	}
+	return sys6(SYS_io_getevents, c->context, c->min, c->max, c->events, ts, 0);
+}
+
+static int wait_events(const struct timedil_page *page, const struct events_call *c,
+		       const struct timespec *timeout)
+{
+	struct wait w;
+	long ret;
+
+	if (!page || !timeout || !ts_valid(timeout) || timeout->tv_sec < 0 ||
+	    (timeout->tv_sec == 0 && timeout->tv_nsec == 0)) {
+		UNLESS_KICKED(ret, get_events(c, timeout));
+		return (int)ret;
+	}
+	wait_begin(&w, page, WAIT_RELATIVE, deadline_in(page, ts_to_ns_sat(timeout)));
+	do {
+		ret = get_events(c, wait_arm(&w));
+	} while ((ret == 0 && c->min > 0 && wait_again(&w, 0)) ||
+		 (ret == -EINTR && wait_again(&w, ret)));
+	wait_end(&w);
+	return (int)ret;
+}
+
+EXPORT int io_getevents(struct io_context *context, long min, long max, struct io_event *events,
+			struct timespec *timeout)
+{
+	struct events_call call = { context, min, max, events, { NULL, 0 } };
+
+	return wait_events(shim_page(), &call, timeout);
+}
+
+EXPORT int io_pgetevents(struct io_context *context, long min, long max, struct io_event *events,
+			 struct timespec *timeout, sigset_t *mask)
+{
+	struct events_call call = { context, min, max, events, { mask, KERNEL_MASK_BYTES } };
+	const struct timedil_page *page = shim_page();
+	struct kick_mask unblocked;
+
+	if (page) {
+		call.mask.mask = mask_without_kick(mask, &unblocked);
+	}
+	return wait_events(page, &call, timeout);
 }
 
 int aio_suspend64(const struct aiocb64 *const list[], int n,

@@ -6,9 +6,13 @@
  * ping does.  They are brought onto the virtual clock by the line that held then.
  */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "next.h"
 #include "past.h"
 #include "socktime.h"
 #include "wait.h"
@@ -142,4 +146,25 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, struct t
 		convert_control(&s, &vec[i].msg_hdr);
 	}
 	return (int)shim_result(ret);
+}
+
+/* The stamp of the packet received last. */
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	struct stamper s = { .page = shim_page() };
+	va_list list;
+	void *arg;
+	int ret;
+
+	va_start(list, request);
+	arg = va_arg(list, void *);
+	va_end(list);
+	ret = next.ioctl(fd, request, arg);
+	if (UNLIKELY((request == SIOCGSTAMP_OLD || request == SIOCGSTAMP_NEW) && ret == 0 && s.page)) {
+		convert_timeval(&s, arg);
+	} else if (UNLIKELY((request == SIOCGSTAMPNS_OLD || request == SIOCGSTAMPNS_NEW) &&
+			    ret == 0 && s.page)) {
+		convert_timespec(&s, arg);
+	}
+	return ret;
 }
