@@ -58,13 +58,14 @@ struct timedil_page {
  * The lines that held before, for instants before the last change (the time of a
  * file, of a packet).  A ring: of `total` lines so far the last ones are kept, line k
  * at k % TIMEDIL_PAST_LINES.  Line k holds from its wall0_ns to that of line k + 1.
- * Guarded by `seq` as well.  A writer that keeps no history leaves zeros.
+ * Guarded by `seq` as well.
  */
-#define TIMEDIL_PAST_LINES 118
+#define TIMEDIL_PAST_LINES 117
 #define TIMEDIL_PAST_OFFSET 256
 
 struct timedil_past {
 	uint64_t total;
+	int64_t wall_realtime_off_ns; /* wall CLOCK_REALTIME - CLOCK_MONOTONIC, when made */
 	struct timedil_line {
 		int64_t wall0_ns, virt0_ns;
 		uint64_t mult;

@@ -80,22 +80,38 @@ static bool representable(struct timespec date)
 	return date.tv_sec > INT64_MIN / NS_PER_S / 2 && date.tv_sec < INT64_MAX / NS_PER_S / 2;
 }
 
+/* The host's offset when the page was made, and the virtual one, which --date moves. */
+struct offsets {
+	int64_t wall_ns, virt_ns;
+};
+
+static struct offsets offsets(const struct timedil_page *page)
+{
+	return (struct offsets){ VPAGE_GET(vpage_past(page), wall_realtime_off_ns),
+				 VPAGE_GET(page, realtime_off_ns) };
+}
+
+static int64_t to_ns(struct timespec date)
+{
+	return date.tv_sec * NS_PER_S + date.tv_nsec;
+}
+
 struct timespec past_date_to_virt(const struct timedil_page *page, struct timespec wall)
 {
-	int64_t off = VPAGE_GET(page, realtime_off_ns);
+	struct offsets off = offsets(page);
 
 	if (!representable(wall)) {
 		return wall;
 	}
-	return to_date(past_to_virt(page, wall.tv_sec * NS_PER_S + wall.tv_nsec - off) + off);
+	return to_date(past_to_virt(page, to_ns(wall) - off.wall_ns) + off.virt_ns);
 }
 
 struct timespec past_date_to_wall(const struct timedil_page *page, struct timespec virt)
 {
-	int64_t off = VPAGE_GET(page, realtime_off_ns);
+	struct offsets off = offsets(page);
 
 	if (!representable(virt)) {
 		return virt;
 	}
-	return to_date(past_to_wall(page, virt.tv_sec * NS_PER_S + virt.tv_nsec - off) + off);
+	return to_date(past_to_wall(page, to_ns(virt) - off.virt_ns) + off.wall_ns);
 }

@@ -3,7 +3,8 @@
  * past - instants before the present, under the line that held then.
  *
  * Before the first line that is known (the page was made then), wall and virtual
- * clocks run side by side: a file older than the run keeps its date.  The conversions are
+ * clocks run side by side: a file older than the run keeps its date (or its age, where
+ * --date has moved the calendar).  The conversions are
  * monotone, and give the same result each time, whatever happens to the clock
  * later.
  */

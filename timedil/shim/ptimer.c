@@ -95,31 +95,33 @@ static bool signal_pending(const struct record *r)
  * setting begins an interval early, in the past: the signal comes at once, and the next
  * expiry is where it belongs.
  */
-static void rearm(const struct record *r, struct itimerspec *wall)
+static void rearm(const struct record *r, struct itimerspec wall)
 {
-	int64_t due;
+	if (r->armed.interval_vns && signal_pending(r)) {
+		int64_t due = vmath_sub_sat(ts_to_ns_sat(&wall.it_value),
+					    ts_to_ns_sat(&wall.it_interval));
 
-	if (r->armed.interval_vns == 0 || !signal_pending(r)) {
-		next.timer_settime(r->id, 0, wall, NULL);
-		return;
+		wall.it_value = ns_to_ts(due > 0 ? due : 1);
 	}
-	due = vmath_sub_sat(wall_ns(r->clock) + ts_to_ns_sat(&wall->it_value),
-			    ts_to_ns_sat(&wall->it_interval));
-	wall->it_value = ns_to_ts(due > 0 ? due : 1);
-	next.timer_settime(r->id, TIMER_ABSTIME, wall, NULL);
+	wall = on_clock(wall, r->clock);
+	next.timer_settime(r->id, TIMER_ABSTIME, &wall, NULL);
+}
+
+static long read_left(const void *timer, struct itimerspec *left)
+{
+	return next.timer_gettime(((const struct record *)timer)->id, left);
 }
 
 void ptimers_rearm(const struct moment *m)
 {
-	struct itimerspec left, wall;
+	struct itimerspec wall;
 
 	for (struct chunk *c = &first_chunk; c; c = c->more) {
 		for (unsigned i = 0; i < CHUNK_RECORDS; i++) {
 			struct record *r = &c->record[i];
 
-			if (r->used && r->armed.due_vns && next.timer_gettime(r->id, &left) == 0 &&
-			    armed_again(&r->armed, m, &left, &wall)) {
-				rearm(r, &wall);
+			if (r->used && armed_again(&r->armed, m, read_left, r, &wall)) {
+				rearm(r, wall);
 			}
 		}
 	}
@@ -195,7 +197,8 @@ static int settime(const struct timedil_page *page, struct record *r, int flags,
 	clock_offset(page, r->clock, &off);
 	moment_take(page, &m);
 	wall = armed_set(&armed, &m, want, flags & TIMER_ABSTIME, off);
-	ret = next.timer_settime(r->id, 0, &wall, &before);
+	wall = on_clock(wall, r->clock);
+	ret = next.timer_settime(r->id, TIMER_ABSTIME, &wall, &before);
 	if (ret == 0) {
 		if (old) {
 			*old = armed_left(&r->armed, &m, &before);

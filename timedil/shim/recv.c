@@ -36,7 +36,7 @@ struct stamper {
 static int64_t stamp_to_virt(struct stamper *s, int64_t wall_realtime_ns)
 {
 	if (!s->ready) {
-		s->wall_realtime_off_ns = wall_ns(CLOCK_REALTIME) - wall_ns(CLOCK_MONOTONIC);
+		s->wall_realtime_off_ns = wall_offset_ns(CLOCK_REALTIME);
 		s->ready = true;
 	}
 	return past_to_virt(s->page, wall_realtime_ns - s->wall_realtime_off_ns) +

@@ -87,20 +87,22 @@ static uint64_t pending_ticks(int fd)
 	return fdinfo(fd, "ticks", &ticks) && ticks > 0 ? ticks : 1;
 }
 
+static long read_left(const void *timer, struct itimerspec *left)
+{
+	return sys2(SYS_timerfd_gettime, *(const int *)timer, left);
+}
+
 static void rearm(int fd, struct record *r, const struct moment *m)
 {
-	struct itimerspec left, wall;
+	struct itimerspec wall;
 	uint64_t ticks;
 
-	if (sys2(SYS_timerfd_gettime, fd, &left) != 0) {
-		r->used = false;
-		return;
-	}
-	if (!armed_again(&r->armed, m, &left, &wall)) {
+	if (!armed_again(&r->armed, m, read_left, &fd, &wall)) {
 		return;
 	}
 	ticks = pending_ticks(fd);
-	sys4(SYS_timerfd_settime, fd, 0, &wall, NULL);
+	wall = on_clock(wall, r->clock);
+	sys4(SYS_timerfd_settime, fd, TFD_TIMER_ABSTIME, &wall, NULL);
 	if (ticks) {
 		sys3(SYS_ioctl, fd, SET_TICKS, &ticks);
 	}
@@ -154,7 +156,8 @@ static long settime(const struct timedil_page *page, int fd, int flags,
 	}
 	moment_take(page, &m);
 	wall = armed_set(&armed, &m, want, flags & TFD_TIMER_ABSTIME, off);
-	ret = sys4(SYS_timerfd_settime, fd, 0, &wall, &before);
+	wall = on_clock(wall, clock);
+	ret = sys4(SYS_timerfd_settime, fd, TFD_TIMER_ABSTIME, &wall, &before);
 	if (ret != 0) {
 		return ret;
 	}
