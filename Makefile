@@ -13,8 +13,8 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith -Wformat=2
            -Wno-format-nonliteral $(if $(WERROR),-Werror)
 OPT     ?= -O2 -g
 SAN     ?=
-SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 comma   := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 CPPFLAGS += -D_GNU_SOURCE -I. -Iorchestrator
 CFLAGS  += $(CSTD) $(WARN) $(OPT) $(SANFLAGS) -fno-common -MMD -MP
 LDFLAGS += $(SANFLAGS)

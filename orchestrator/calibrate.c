@@ -6,7 +6,8 @@
  * container, "probe", sits behind a link without limits.  So each access link is
  * measured by itself, end to end, through the containers' own kernels; where peers draw
  * from a mix, a peer on each of its links, or on some of them:
- *	rate	a train of full packets; first to last arrival, in virtual time
+ *	rate	trains of full packets; first to last arrival in virtual time, and the
+ *		median of them
  *	rtt	echoes between peers of each pair of groups, and the median of them
  * What was asked follows from the experiment: the sum of the one-way delays, and
  * the time that the probe's own bytes take on each link, its overhead with them.  Loss
@@ -25,7 +26,8 @@
 #define ECHO_BYTES 84             /* as ping sends them */
 #define ECHO_COUNT 5
 #define TRAIN_MIN_PACKETS 6
-#define TRAIN_MAX_PACKETS 400
+#define TRAIN_MAX_PACKETS 800
+#define TRAINS 3                  /* the median counts: one late wake-up spoils one */
 #define MAX_PAIRS 64              /* group pairs measured; more are sampled */
 #define MAX_LINKS 24              /* links measured; likewise */
 #define RATE_TOLERANCE 0.03
@@ -122,19 +124,57 @@ static double loss_slack(const struct wire_loss *loss, uint32_t n)
 	return 3 * sqrt(share * (1 - share) * together / n);
 }
 
-static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err)
+struct train {
+	struct peer *from;
+	uint32_t to, packets, bytes; /* bytes of each */
+	int64_t limit_vns;           /* it has arrived by then */
+};
+
+/* Send one; its rate in *bps (0: it did not arrive) and how long it took in *length_vns. */
+static int send_train(struct run *run, const struct train *t, double *bps, double *length_vns,
+		      struct err *err)
 {
 	static uint32_t token;
-	const struct peer *at = &run->peers[peer];
-	bool up = dir == WIRE_UP;
-	struct wire_line line = line_of(run, peer, dir);
-	uint32_t len = at->line.mtu, n = train_length(&line, len);
-	struct peer *from = &run->peers[up ? peer : run->exp->peer_count];
-	uint32_t to = up ? RESERVED_PROBE_IP : experiment_peer_ip(run->exp, peer);
 	const struct init_probe_result *p = &run->last_probe.probe;
-	struct calibration_result *c;
-	double length, edge;
 	int rc;
+
+	*bps = *length_vns = 0;
+	if (initlink_probe_train(t->from->init, ++token, t->to, t->packets, t->bytes, err)) {
+		return -1;
+	}
+	rc = wait_probe(run, token, t->limit_vns);
+	if (rc < 0) {
+		return -1;
+	}
+	if (rc && p->received > 1 && p->last_vns > p->first_vns) {
+		/* The first packet's own time lies before its arrival. */
+		double bytes = (double)p->bytes * (p->received - 1) / p->received;
+
+		*length_vns = (double)(p->last_vns - p->first_vns);
+		*bps = bytes * 8e9 / *length_vns;
+	}
+	return 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err)
+{
+	const struct peer *at = &run->peers[peer];
+	const struct wire_line line = line_of(run, peer, dir);
+	bool up = dir == WIRE_UP;
+	struct train train = {
+		.from = &run->peers[up ? peer : run->exp->peer_count],
+		.to = up ? RESERVED_PROBE_IP : experiment_peer_ip(run->exp, peer),
+		.packets = train_length(&line, at->line.mtu), .bytes = at->line.mtu,
+	};
+	struct calibration_result *c;
+	double rates[TRAINS], length, edge;
 
 	if (add_result(run, &c, err)) {
 		return -1;
@@ -143,27 +183,21 @@ static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err
 		 at->line.name, up ? "up" : "down");
 	c->figure = "rate";
 	/* Of IP bytes, those that get through. */
-	c->asked = (double)line.rate_bps * len / linkq_line_bytes(&line.overhead, len) *
-		   (1 - loss_share(&line.loss));
-	if (initlink_probe_train(from->init, ++token, to, n, len, err)) {
-		return -1;
+	c->asked = (double)line.rate_bps * train.bytes /
+		   linkq_line_bytes(&line.overhead, train.bytes) * (1 - loss_share(&line.loss));
+	train.limit_vns = train.packets * on_line_ns(&line, train.bytes) + line.delay_ns +
+			  4 * line.jitter.spread_ns;
+	for (size_t i = 0; i < TRAINS; i++) {
+		if (send_train(run, &train, &rates[i], &length, err)) {
+			return -1;
+		}
 	}
-	rc = wait_probe(run, token, n * on_line_ns(&line, len) + line.delay_ns +
-			4 * line.jitter.spread_ns);
-	if (rc < 0) {
-		return -1;
-	}
-	length = rc && p->received > 1 ? (double)(p->last_vns - p->first_vns) : 0;
-	if (length > 0) {
-		/* The first packet's own time lies before its arrival. */
-		double bytes = (double)p->bytes * (p->received - 1) / p->received;
-
-		c->measured = bytes * 8e9 / length;
-	}
+	qsort(rates, TRAINS, sizeof(*rates), by_value);
+	c->measured = rates[TRAINS / 2];
 	/* Jitter moves the two ends of the train, too. */
 	edge = (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock)) +
 	       2 * (double)line.jitter.spread_ns;
-	c->tolerance = c->asked * (RATE_TOLERANCE + loss_slack(&line.loss, n) +
+	c->tolerance = c->asked * (RATE_TOLERANCE + loss_slack(&line.loss, train.packets) +
 				   (length > 0 ? edge / length : 0));
 	c->ok = c->measured >= c->asked - c->tolerance && c->measured <= c->asked + c->tolerance;
 	return 0;
@@ -317,5 +351,5 @@ int run_calibrate(struct run *run, struct err *err)
 	}
 	rt_peer_destroy(probe->box);
 	probe->box = NULL;
-	return 0;
+	return wire_reset_stats(run->wire, err);
 }

@@ -22,7 +22,7 @@ static const struct command {
 	  "[--dry-run] [--set PATH=VALUE]... [--results DIR] [--no-calibrate] [--fix] "
 	  "[--quiet] FILE.yaml",
 	  "run an experiment and print its result" },
-	{ "check", cmd_check, "[--peers N] [--fix] [FILE.yaml]",
+	{ "check", cmd_check, "[--peers N] [--fix | --restore] [FILE.yaml]",
 	  "can this host run it? each lack with its mend" },
 	{ "ps", cmd_ps, "[--json] [RUN]", "the runs of this host, or the peers of one" },
 	{ "logs", cmd_logs, "[--run RUN] [-f] [--stderr | --lento] PEER",

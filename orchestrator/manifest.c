@@ -27,7 +27,7 @@ static json_t *host_json(void)
 	}
 	if (sysinfo(&si) == 0) {
 		json_object_set_new(j, "memory_bytes",
-				    json_integer((json_int_t)(si.totalram * si.mem_unit)));
+				    json_integer((json_int_t)si.totalram * si.mem_unit));
 	}
 	json_object_set_new(j, "cpus", json_integer(get_nprocs()));
 	return j;

@@ -233,6 +233,18 @@ static bool over(struct run *run, int64_t now)
 	return false;
 }
 
+static int64_t worst_lateness(const struct run *run)
+{
+	int64_t worst = 0;
+
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		int64_t late = wire_link_stats(run->wire, i)->late_max_vns;
+
+		worst = late > worst ? late : worst;
+	}
+	return worst;
+}
+
 static void tick(struct run *run)
 {
 	struct run_counts c;
@@ -253,6 +265,7 @@ static void tick(struct run *run)
 
 		row.wire_bytes = t->bytes;
 		row.wire_held_bytes = t->held_bytes;
+		row.late_max_vns = worst_lateness(run);
 	}
 	if ((host_sampler_sample(run->host, w, clockctl_now(run->clock), &err) ||
 	     timeline_add(run->timeline, &row, &err)) && !run->records_lost) {

@@ -480,12 +480,18 @@ static void destroy_peers(struct run *run)
 void run_teardown(struct run *run)
 {
 	struct err err = { 0 };
+	unsigned killed = 0;
 
 	destroy_peers(run);
 	rt_destroy(run->rt);
 	initlink_destroy(run->init);
 	wire_destroy(run->wire);
 	store_destroy(run->store);
+	/* What hung in the store can die only now. */
+	if (run->state && run->opt->backend == BACKEND_LXC &&
+	    rt_purge(run->state->id, &killed, &err)) {
+		fprintf(stderr, "lento: %s\n", err.msg);
+	}
 	control_destroy(run->control);
 	host_sampler_close(run->host);
 	timeline_close(run->timeline);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * run_private - the state of a run, shared by the files that make it go
- * (run.c, run_prepare.c, run_links.c, run_loop.c, run_stop.c, peers.c, calibrate.c, control.c,
- * progress.c).
+ * (run.c, run_record.c, run_prepare.c, run_links.c, run_start.c, run_loop.c, run_stop.c,
+ * peers.c, calibrate.c, manifest.c, control.c, progress.c).
  */
 #ifndef LENTO_RUN_PRIVATE_H
 #define LENTO_RUN_PRIVATE_H
@@ -95,7 +95,7 @@ struct run {
 	bool probe_arrived;
 };
 
-/* --- run.c ---------------------------------------------------------------- */
+/* --- run_record.c --------------------------------------------------------- */
 
 void run_phase(struct run *run, int phase);
 /* Remember the first thing that made the run impossible to go on with. */

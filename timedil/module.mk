@@ -8,7 +8,7 @@ SHIM_OBJS := $(SHIM_SRCS:%.c=$(BUILD)/obj/%.pic.o)
 SHIM_CFLAGS := $(CSTD) $(WARN) -O2 -g -MMD -MP -fno-common -fPIC -fvisibility=hidden \
 	-ffreestanding -fno-builtin -fno-stack-protector -fno-tree-loop-distribute-patterns \
 	-fno-strict-aliasing -ftls-model=initial-exec -fasynchronous-unwind-tables \
-	-U_FORTIFY_SOURCE -Wno-nonnull-compare
+	-U_FORTIFY_SOURCE -Wno-nonnull-compare -Wno-attribute-alias -Wno-missing-attributes
 SHIM_LDFLAGS := -shared -nostdlib -Wl,-z,initfirst,-z,now,-z,relro,-z,noexecstack,-Bsymbolic \
 	-Wl,--hash-style=both,--build-id,-soname,libtimedil.so
 

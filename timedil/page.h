@@ -54,7 +54,34 @@ struct timedil_page {
 	uint32_t tdf_den;
 };
 
+/*
+ * The lines that held before, for instants before the last change (the time of a
+ * file, of a packet).  A ring: of `total` lines so far the last ones are kept, line k
+ * at k % TIMEDIL_PAST_LINES.  Line k holds from its wall0_ns to that of line k + 1.
+ * Guarded by `seq` as well.
+ */
+#define TIMEDIL_PAST_LINES 117
+#define TIMEDIL_PAST_OFFSET 256
+
+struct timedil_past {
+	uint64_t total;
+	int64_t wall_realtime_off_ns; /* wall CLOCK_REALTIME - CLOCK_MONOTONIC, when made */
+	struct timedil_line {
+		int64_t wall0_ns, virt0_ns;
+		uint64_t mult;
+		uint32_t shift, state;
+	} line[TIMEDIL_PAST_LINES];
+};
+
+/*
+ * Environment variable: when set, the shim brings the times of files (stat, utime)
+ * onto the virtual clock.  Its value lists directories, separated by colons, whose
+ * file systems keep virtual times already.
+ */
+#define TIMEDIL_FILES_ENV "TIMEDIL_FILES"
+
 static_assert(sizeof(struct timedil_page) == 88, "the clock page is an ABI");
-static_assert(sizeof(struct timedil_page) <= TIMEDIL_PAGE_BYTES, "one page");
+static_assert(sizeof(struct timedil_page) <= TIMEDIL_PAST_OFFSET, "room to grow");
+static_assert(TIMEDIL_PAST_OFFSET + sizeof(struct timedil_past) <= TIMEDIL_PAGE_BYTES, "one page");
 
 #endif

@@ -410,7 +410,7 @@ static void page_init(struct timedil_page *page, struct tdf tdf)
 	page->state = TIMEDIL_PAUSED;
 	rate_of(tdf, &page->mult, &page->shift);
 	page->wall0_ns = page->virt0_ns = page->origin_virt_ns = mono;
-	page->realtime_off_ns = real - mono;
+	page->realtime_off_ns = vpage_past(page)->wall_realtime_off_ns = real - mono;
 	page->boottime_off_ns = boot - mono;
 	page->tai_off_ns = tai - mono;
 	page->tdf_num = tdf.num;
@@ -472,6 +472,20 @@ fail:
 	return NULL;
 }
 
+static void keep_line(struct timedil_page *page, const struct vclock *old)
+{
+	struct timedil_past *past = vpage_past(page);
+	uint64_t total = VPAGE_GET(past, total);
+	struct timedil_line *line = &past->line[total % TIMEDIL_PAST_LINES];
+
+	VPAGE_SET(line, wall0_ns, old->wall0_ns);
+	VPAGE_SET(line, virt0_ns, old->virt0_ns);
+	VPAGE_SET(line, mult, old->mult);
+	VPAGE_SET(line, shift, old->shift);
+	VPAGE_SET(line, state, old->state);
+	VPAGE_SET(past, total, total + 1);
+}
+
 /* One change of the line: from @asked on, @tdf and @state. */
 static void change(struct timedil_page *page, wall_t asked, struct tdf tdf, uint32_t state)
 {
@@ -486,6 +500,7 @@ static void change(struct timedil_page *page, wall_t asked, struct tdf tdf, uint
 	write_begin(page);
 	at = settle(asked);
 	v = vtime_to_virt(&old, at);
+	keep_line(page, &old);
 	VPAGE_SET(page, wall0_ns, at.ns);
 	VPAGE_SET(page, virt0_ns, v.ns);
 	VPAGE_SET(page, mult, mult);
@@ -511,6 +526,19 @@ void vpage_run(struct timedil_page *page, wall_t now)
 void vpage_pause(struct timedil_page *page, wall_t now)
 {
 	change(page, now, (struct tdf){ page->tdf_num, page->tdf_den }, TIMEDIL_PAUSED);
+}
+
+void vpage_set_date(struct timedil_page *page, int64_t realtime_ns)
+{
+	struct vclock clk;
+	int64_t shift;
+
+	vtime_load(page, &clk);
+	shift = realtime_ns - (vtime_to_virt(&clk, wall_now()).ns + clk.realtime_off_ns);
+	write_begin(page);
+	VPAGE_SET(page, realtime_off_ns, clk.realtime_off_ns + shift);
+	VPAGE_SET(page, tai_off_ns, clk.tai_off_ns + shift);
+	write_end(page);
 }
 
 void vpage_mark_origin(struct timedil_page *page, wall_t now)

@@ -87,6 +87,8 @@ void vpage_close(struct timedil_page *page);
 void vpage_set_tdf(struct timedil_page *page, wall_t now, struct tdf tdf);
 void vpage_run(struct timedil_page *page, wall_t now);
 void vpage_pause(struct timedil_page *page, wall_t now);
+/* Make virtual CLOCK_REALTIME read @realtime_ns now, before anybody has read it. */
+void vpage_set_date(struct timedil_page *page, int64_t realtime_ns);
 /* Say "the run begins here": origin_virt_ns = virtual now. */
 void vpage_mark_origin(struct timedil_page *page, wall_t now);
 

@@ -82,6 +82,11 @@ static inline bool vseq_retry(const struct timedil_page *page, uint32_t seq)
 	return __builtin_expect(__atomic_load_n(&page->seq, __ATOMIC_RELAXED) != seq, 0);
 }
 
+static inline struct timedil_past *vpage_past(const struct timedil_page *page)
+{
+	return (struct timedil_past *)((uintptr_t)page + TIMEDIL_PAST_OFFSET);
+}
+
 #define VPAGE_GET(page, field) __atomic_load_n(&(page)->field, __ATOMIC_RELAXED)
 
 #endif

@@ -149,6 +149,27 @@ int fs_remove_tree(const char *path, struct err *err)
 	return 0;
 }
 
+/* nftw() hands nothing through: the owner for the walk under way. */
+static __thread struct {
+	uid_t uid;
+	gid_t gid;
+} new_owner;
+
+static int chown_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return lchown(path, new_owner.uid, new_owner.gid);
+}
+
+int fs_chown_tree(const char *path, uid_t uid, gid_t gid)
+{
+	new_owner.uid = uid;
+	new_owner.gid = gid;
+	return nftw(path, chown_one, 32, FTW_PHYS | FTW_MOUNT);
+}
+
 const char *fs_program_dir(void)
 {
 	static char dir[PATH_MAX];

@@ -37,6 +37,9 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *err);
  */
 int fs_remove_tree(const char *path, struct err *err);
 
+/* Give @path and all below it to @uid/@gid; links are not followed.  0, or -1 with errno. */
+int fs_chown_tree(const char *path, uid_t uid, gid_t gid);
+
 /* The directory that the running program lies in; a static buffer. */
 const char *fs_program_dir(void);
 

@@ -29,10 +29,10 @@ void backing_idle(struct backing *back)
 
 void backing_destroy(struct backing *back)
 {
-	char name[NAME_BYTES];
-
 	backing_idle(back);
 	if (back->exists) {
+		char name[NAME_BYTES];
+
 		backing_name(back, name);
 		unlinkat(back->dirfd, name, 0);
 		back->exists = false;

@@ -108,7 +108,7 @@ static enum block_state chunk_get(const struct blockmap_chunk *chunk, unsigned b
 	if (chunk->matched[bit / WORD_BITS] & mask) {
 		return BLOCK_MATCHED;
 	}
-	return chunk->private[bit / WORD_BITS] & mask ? BLOCK_PRIVATE : BLOCK_HOLE;
+	return (chunk->private[bit / WORD_BITS] & mask) ? BLOCK_PRIVATE : BLOCK_HOLE;
 }
 
 enum block_state blockmap_get(const struct blockmap *map, uint64_t block)

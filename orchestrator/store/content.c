@@ -427,7 +427,7 @@ int content_truncate(struct content *file, uint64_t size_bytes)
 	if (size_bytes < file->size_bytes) {
 		uint64_t first = (size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
 		uint64_t end = blockmap_end(&file->map);
-		int rc = size_bytes % BLOCK_BYTES ? cut_block(file, size_bytes) : 0;
+		int rc = (size_bytes % BLOCK_BYTES) ? cut_block(file, size_bytes) : 0;
 
 		if (rc) {
 			return rc;

@@ -15,6 +15,7 @@
 #include "base/clean.h"
 #include "base/fs.h"
 #include "store/storectl.h"
+#include "store/flusher.h"
 #include "store/session.h"
 
 struct options {
@@ -195,18 +196,19 @@ static int watch_parent(pid_t parent, int *fd, struct err *err)
 	return 0;
 }
 
+/* More than CPUs: a thread may wait for the disk on one peer's behalf. */
 static unsigned default_threads(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	/* More than CPUs: a thread may wait for the disk on one peer's behalf. */
-	return cpus < 1 ? 2 : cpus > 8 ? 8 : (unsigned)cpus + 1;
+	return cpus <= 2 ? 8 : cpus >= 8 ? 20 : 4 + 2 * (unsigned)cpus;
 }
 
 static int serve(const struct options *o, struct err *err)
 {
 	struct server server;
 	struct session *session = NULL;
+	struct flusher flusher;
 	CLEAN_CLOSE int parent_fd = -1;
 	CLEAN_CLOSE int signal_fd = open_signals(err);
 
@@ -216,12 +218,17 @@ static int serve(const struct options *o, struct err *err)
 	if (server_open(&server, &o->server, err)) {
 		return -1;
 	}
+	if (flusher_fork(&flusher, o->mountpoint, err)) {
+		server_close(&server);
+		return -1;
+	}
 	int rc = session_open(&server, o->mountpoint, o->io,
 			      o->threads ? o->threads : default_threads(), &session, err);
 
 	if (rc == 0) {
 		fprintf(stderr, "lento-store: mounted at %s, %s I/O\n", o->mountpoint,
 			session_is_direct(session) ? "direct" : "cached");
+		flusher_go(&flusher);
 		(void)storectl_ready(STORE_CONTROL_FD, NULL);
 		rc = storectl_serve(&(struct storectl){
 			.server = &server,
@@ -231,6 +238,7 @@ static int serve(const struct options *o, struct err *err)
 			.parent_fd = parent_fd,
 		}, err);
 	}
+	flusher_end(&flusher);
 	session_close(session);
 	server_close(&server);
 	return rc;

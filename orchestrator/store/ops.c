@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <linux/fuse.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -35,13 +36,33 @@ struct node *ops_lock(fuse_req_t req, fuse_ino_t ino)
 	}
 	struct node *node = node_of(ino);
 
-	pthread_mutex_lock(&node->peer->lock);
+	peer_lock(node->peer);
 	return node;
 }
 
 void ops_unlock(const struct node *node)
 {
-	pthread_mutex_unlock(&node->peer->lock);
+	peer_unlock(node->peer);
+}
+
+struct peer *ops_peer_of(const void *request, size_t size)
+{
+	struct fuse_in_header head;
+
+	if (size < sizeof(head)) {
+		return NULL;
+	}
+	memcpy(&head, request, sizeof(head));
+	switch (head.opcode) {
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+	case FUSE_INIT:
+	case FUSE_DESTROY:
+		return NULL;
+	default:
+		return head.nodeid <= FUSE_ROOT_ID ? NULL : node_of(head.nodeid)->peer;
+	}
 }
 
 /* --- attributes ------------------------------------------------------------ */
@@ -110,11 +131,7 @@ void ops_fill_entry(const struct node *node, struct fuse_entry_param *entry)
 
 void ops_give_back(struct node *node)
 {
-	struct peer *peer = node->peer;
-
-	pthread_mutex_lock(&peer->lock);
-	tree_forget(node, 1);
-	pthread_mutex_unlock(&peer->lock);
+	peer_forget(node, 1);
 }
 
 /* Unlock @dir's peer and reply with the node made or found, or with the error. */
@@ -280,7 +297,7 @@ static void lookup_root(fuse_req_t req, const char *name)
 		fuse_reply_err(req, ENOENT);
 		return;
 	}
-	pthread_mutex_lock(&peer->lock);
+	peer_lock(peer);
 	peer->dir->lookups++;
 	reply_node(req, peer->dir, peer->dir, 0);
 }
@@ -302,12 +319,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void forget_one(fuse_ino_t ino, uint64_t lookups)
 {
 	if (ino != FUSE_ROOT_ID) {
-		struct node *node = node_of(ino);
-		struct peer *peer = node->peer;
-
-		pthread_mutex_lock(&peer->lock);
-		tree_forget(node, lookups);
-		pthread_mutex_unlock(&peer->lock);
+		peer_forget(node_of(ino), lookups);
 	}
 }
 

@@ -31,6 +31,9 @@ extern const struct fuse_lowlevel_ops ops_table;
 int ops_thread_begin(void);
 void ops_thread_end(void);
 
+/* Whose request is this?  NULL: of no peer in particular, or answered without waiting. */
+struct peer *ops_peer_of(const void *request, size_t size);
+
 /* --- shared by ops_*.c ----------------------------------------------------- */
 
 /* The node @ino with its peer locked; for the root NULL, after replying EPERM. */

@@ -45,7 +45,7 @@ static void set_open_flags(fuse_req_t req, struct fuse_file_info *fi)
 /* One open file less refers to @node. */
 static void close_once(struct node *node)
 {
-	pthread_mutex_lock(&node->peer->lock);
+	peer_lock(node->peer);
 	if (node->opens > 0 && --node->opens == 0 && S_ISREG(node->mode)) {
 		content_idle(&node->file.content);
 	}

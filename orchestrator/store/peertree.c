@@ -249,6 +249,8 @@ struct peer *peer_create(const struct peer_config *cfg, struct stamp now)
 		return NULL;
 	}
 	pthread_mutex_init(&peer->lock, NULL);
+	pthread_mutex_init(&peer->forgets_lock, NULL);
+	gate_init(&peer->gate);
 	peer->index = cfg->index;
 	strncpy(peer->name, cfg->name, TREE_NAME_MAX);
 	peer->quota.limit_bytes = cfg->private_limit_bytes;
@@ -289,8 +291,67 @@ void peer_destroy(struct peer *peer)
 		node_free(peer->nodes);
 	}
 	free(peer->buckets);
+	gate_destroy(&peer->gate);
+	pthread_mutex_destroy(&peer->forgets_lock);
 	pthread_mutex_destroy(&peer->lock);
 	free(peer);
+}
+
+void peer_lock(struct peer *peer)
+{
+	pthread_mutex_lock(&peer->lock);
+}
+
+/* Take one node off the list, with what was forgotten of it, or NULL. */
+static struct node *pop_forgets(struct peer *peer, uint64_t *lookups)
+{
+	struct node *node;
+
+	pthread_mutex_lock(&peer->forgets_lock);
+	node = peer->forgets;
+	if (node) {
+		__atomic_store_n(&peer->forgets, node->forgets_next, __ATOMIC_RELEASE);
+		*lookups = node->forgets;
+		node->forgets = 0;
+		node->forgets_next = NULL;
+	}
+	pthread_mutex_unlock(&peer->forgets_lock);
+	return node;
+}
+
+static bool has_forgets(struct peer *peer)
+{
+	return __atomic_load_n(&peer->forgets, __ATOMIC_ACQUIRE) != NULL;
+}
+
+/* Something may be forgotten between the look and the unlock: look again after it. */
+void peer_unlock(struct peer *peer)
+{
+	do {
+		struct node *node;
+		uint64_t lookups;
+
+		while (has_forgets(peer) && (node = pop_forgets(peer, &lookups))) {
+			tree_forget(node, lookups);
+		}
+		pthread_mutex_unlock(&peer->lock);
+	} while (has_forgets(peer) && pthread_mutex_trylock(&peer->lock) == 0);
+}
+
+void peer_forget(struct node *node, uint64_t lookups)
+{
+	struct peer *peer = node->peer;
+
+	pthread_mutex_lock(&peer->forgets_lock);
+	if (node->forgets == 0) {
+		node->forgets_next = peer->forgets;
+		__atomic_store_n(&peer->forgets, node, __ATOMIC_RELEASE);
+	}
+	node->forgets += lookups;
+	pthread_mutex_unlock(&peer->forgets_lock);
+	if (pthread_mutex_trylock(&peer->lock) == 0) {
+		peer_unlock(peer);
+	}
 }
 
 int peer_add_payload(struct peer *peer, const char *name, struct stamp now)

@@ -12,7 +12,8 @@
  * tree_forget gives references back.
  *
  * Locks.  Each peer has one; every function below is called with it held
- * except where it says otherwise.  So peers never wait for each other.
+ * except where it says otherwise.  So peers never wait for each other.  What
+ * concerns several peers at once (peer_forget) does not wait for any of them.
  *
  * Functions return 0 or -errno.
  */
@@ -24,6 +25,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "store/gate.h"
 #include "store/progress.h"
 
 #define TREE_NAME_MAX 255
@@ -50,6 +52,8 @@ struct node {
 	dev_t rdev;
 	int64_t atime_ns, mtime_ns, ctime_ns; /* virtual CLOCK_REALTIME */
 	uint64_t lookups;
+	uint64_t forgets;          /* lookups given back, not yet taken off */
+	struct node *forgets_next; /* of the peer's list of such nodes */
 	uint32_t opens;
 	union {
 		struct progress_file file; /* S_ISREG */
@@ -72,6 +76,9 @@ struct entry {
 
 struct peer {
 	pthread_mutex_t lock;
+	struct gate gate;
+	pthread_mutex_t forgets_lock; /* held for an instant; guards the next two */
+	struct node *forgets;         /* list of nodes with forgets > 0 */
 	uint32_t index;
 	char name[TREE_NAME_MAX + 1];
 	struct node *dir, *nodes;
@@ -103,6 +110,15 @@ struct peer *peer_create(const struct peer_config *cfg, struct stamp now);
 void peer_destroy(struct peer *peer);
 /* Put the whole payload into the peer's directory as @name. */
 int peer_add_payload(struct peer *peer, const char *name, struct stamp now);
+
+void peer_lock(struct peer *peer);
+void peer_unlock(struct peer *peer);
+
+/*
+ * tree_forget() without the lock: done at once if nobody holds it, else by the one who
+ * does, when he unlocks.
+ */
+void peer_forget(struct node *node, uint64_t lookups);
 
 int tree_lookup(struct node *dir, const char *name, struct node **node);
 /* A directory, regular file, fifo or socket (by @mode). */

@@ -8,8 +8,8 @@
  *
  * Each worker reads requests from a descriptor of its own (FUSE_DEV_IOC_CLONE), so that
  * the kernel hands each request to one thread and its reply returns through
- * the same queue; worker_fd says which.  All replies are made by the thread that
- * read the request.
+ * the same queue; worker_fd says which.  A request that was left to another thread
+ * (gate.h) is answered through the descriptor that it came from.
  *
  * Two flags of the handshake are younger than the library (FUSE_INIT flags2):
  * DIRECT_IO_ALLOW_MMAP (Linux 6.6), without which a file opened for direct I/O
@@ -75,7 +75,7 @@ static void note_init(struct session *session, const uint8_t *buf, size_t len)
 	memcpy(&init, buf + sizeof(head), sizeof(init));
 	if (head.opcode == FUSE_INIT) {
 		session->init_unique = head.unique;
-		session->offered2 = init.flags & FUSE_INIT_EXT ? init.flags2 : 0;
+		session->offered2 = (init.flags & FUSE_INIT_EXT) ? init.flags2 : 0;
 	}
 }
 
@@ -191,6 +191,33 @@ static int handshake(struct session *session, struct err *err)
 	return 0;
 }
 
+/*
+ * Serve the request in @buf, or leave it to the thread that is at work for its peer.
+ * A reply goes out through the descriptor by which the request came in.
+ */
+static void serve(struct session *session, const struct fuse_buf *buf)
+{
+	struct peer *peer = ops_peer_of(buf->mem, buf->size);
+	enum gate_answer answer = GATE_PASS;
+	struct gate_item *item;
+	int own_fd = worker_fd;
+
+	if (peer) {
+		answer = gate_enter(&peer->gate, own_fd, buf->mem, buf->size);
+	}
+	if (answer != GATE_LEFT) {
+		fuse_session_process_buf(session->fuse, buf);
+	}
+	while (answer == GATE_SERVE && (item = gate_leave(&peer->gate))) {
+		struct fuse_buf copy = { .size = item->size, .mem = item->data };
+
+		worker_fd = item->fd;
+		fuse_session_process_buf(session->fuse, &copy);
+		gate_free(item);
+	}
+	worker_fd = own_fd;
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
@@ -204,7 +231,7 @@ static void *worker_main(void *arg)
 			int n = fuse_session_receive_buf(session->fuse, &buf);
 
 			if (n > 0) {
-				fuse_session_process_buf(session->fuse, &buf);
+				serve(session, &buf);
 			} else if (n != -EINTR) {
 				break;
 			}
@@ -319,7 +346,10 @@ static void end_workers(struct session *session)
 				until.tv_sec++;
 			}
 		} while (pthread_timedjoin_np(worker->thread, NULL, &until) == ETIMEDOUT);
-		close(worker->fd);
+	}
+	/* Not before all have ended: each may reply through the descriptor of another. */
+	for (unsigned i = 0; i < session->worker_count; i++) {
+		close(session->workers[i].fd);
 	}
 }
 

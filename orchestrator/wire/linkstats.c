@@ -95,6 +95,23 @@ void stats_unmap(struct stats *stats)
 	memset(stats, 0, sizeof(*stats));
 }
 
+void stats_reset(struct stats *stats)
+{
+	uint32_t n = stats->header->max_links;
+	struct wire_totals *t = &stats->header->totals;
+
+	*t = (struct wire_totals){
+		.held_packets = t->held_packets,
+		.held_bytes = t->held_bytes,
+		.held_peak_bytes = t->held_bytes,
+	};
+	memset(stats->links, 0, n * sizeof(*stats->links));
+	/* The matrix is sparse: give its pages back rather than touch them all. */
+	if (madvise(stats->pairs, (size_t)n * n * sizeof(*stats->pairs), MADV_REMOVE)) {
+		memset(stats->pairs, 0, (size_t)n * n * sizeof(*stats->pairs));
+	}
+}
+
 unsigned stats_late_bucket(int64_t late_wns)
 {
 	int64_t us = late_wns / NS_PER_US;

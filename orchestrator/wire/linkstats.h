@@ -43,6 +43,8 @@ int stats_create(struct stats *stats, uint32_t max_links, int *fd, struct err *e
 /* Map the file that another process made, for writing. */
 int stats_attach(struct stats *stats, int fd, struct err *err);
 void stats_unmap(struct stats *stats);
+/* Count from zero again, but for what is held just now; for the process that counts. */
+void stats_reset(struct stats *stats);
 
 static inline void stat_set(uint64_t *counter, uint64_t value)
 {

@@ -27,6 +27,7 @@ enum proto_kind {
 	PROTO_ADD_LINK,      /* with the TUN descriptor as SCM_RIGHTS */
 	PROTO_SET_LINK,
 	PROTO_SET_DELAY,
+	PROTO_RESET_STATS,
 	PROTO_CLOCK_CHANGED, /* read the clock page again now; no reply */
 };
 

@@ -312,6 +312,13 @@ int wire_set_delay(struct wire *w, uint32_t group_a, uint32_t group_b, int64_t d
 	return request(w, &req, -1, REQUEST_TIMEOUT_WMS, err);
 }
 
+int wire_reset_stats(struct wire *w, struct err *err)
+{
+	struct proto_request req = {.kind = PROTO_RESET_STATS};
+
+	return request(w, &req, -1, REQUEST_TIMEOUT_WMS, err);
+}
+
 void wire_clock_changed(struct wire *w)
 {
 	struct proto_request req = {.version = PROTO_VERSION, .kind = PROTO_CLOCK_CHANGED};

@@ -169,6 +169,9 @@ int wire_set_delay(struct wire *wire, uint32_t group_a, uint32_t group_b,
  * wall.
  */
 void wire_clock_changed(struct wire *wire);
+/* Set all counters and the matrix to zero, but for what is held just now: what came
+ * before (calibration) is not part of the run. */
+int wire_reset_stats(struct wire *wire, struct err *err);
 /* A round trip through its event loop: it is alive.  Waits at most @timeout_wms. */
 int wire_ping(struct wire *wire, int timeout_wms, struct err *err);
 

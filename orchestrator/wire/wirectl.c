@@ -63,6 +63,9 @@ static int serve(struct wireloop *l, const struct proto_request *req, int *fd, s
 	case PROTO_SET_DELAY:
 		return fabric_set_delay(wireloop_fabric(l), req->delay.group_a,
 					req->delay.group_b, req->delay.delay_ns, err);
+	case PROTO_RESET_STATS:
+		wireloop_reset_stats(l);
+		return 0;
 	case PROTO_CLOCK_CHANGED:
 		wireloop_load_clock(l);
 		return 0;

@@ -255,6 +255,11 @@ virt_t wireloop_now(const struct wireloop *l)
 	return l->now;
 }
 
+void wireloop_reset_stats(struct wireloop *l)
+{
+	stats_reset(&l->stats);
+}
+
 void wireloop_load_clock(struct wireloop *l)
 {
 	sample_clock(l);

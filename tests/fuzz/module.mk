@@ -29,6 +29,10 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/lib.a
 fuzz: $(FUZZERS)
 	@for f in $(FUZZERS); do \
 		mkdir -p $(BUILD)/fuzz/corpus/$${f##*/}; \
+		case $$f in *experiment) \
+			cp -n tests/data/good/*.yaml tests/data/bad/* topologies/*.yaml \
+				$(BUILD)/fuzz/corpus/$${f##*/}/;; \
+		esac; \
 		echo "== $${f##*/}"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(BUILD)/fuzz/ \
 			-print_final_stats=1 $(BUILD)/fuzz/corpus/$${f##*/} \

@@ -38,6 +38,7 @@
 
 static const char *build_dir, *policy;
 static bool without_userns;
+static char current_id[32]; /* of the run that this process has set up */
 
 struct bed {
 	char id[32], dir[64];
@@ -59,7 +60,16 @@ static void die(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	fprintf(stderr, "\n");
 	va_end(ap);
-	exit(1);
+	if (current_id[0]) {
+		CLEAN_FREE char *dir = str_format("/tmp/lento-%s", current_id);
+		CLEAN_FREE char *ns_dir = str_format("%s/ns", dir);
+		unsigned killed;
+
+		rt_purge(current_id, &killed, NULL);
+		umount2(ns_dir, MNT_DETACH);
+		fs_remove_tree(dir, NULL);
+	}
+	_exit(1);
 }
 
 #define REQUIRE(cond, ...) do { if (!(cond)) { die(__VA_ARGS__); } } while (0)
@@ -96,6 +106,7 @@ static void bed_create(struct bed *bed, const char *id, struct tdf tdf)
 	memset(bed, 0, sizeof(*bed));
 	snprintf(bed->id, sizeof(bed->id), "rt-%s-%d", id, (int)getpid());
 	snprintf(bed->dir, sizeof(bed->dir), "/tmp/lento-%s", bed->id);
+	memcpy(current_id, bed->id, sizeof(current_id));
 	REQUIRE(mkdir(bed->dir, 0700) == 0, "%s: %s", bed->dir, strerror(errno));
 	REQUIRE(unshare(CLONE_NEWNS | CLONE_NEWNET) == 0, "unshare: %s", strerror(errno));
 	REQUIRE(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "private mounts");

@@ -8,7 +8,7 @@ BUILD=${BUILD:-build}
 store_fs() {
 	[ "$(id -u)" -eq 0 ] || skip "root is needed"
 	[ -c /dev/fuse ] || skip "this kernel has no FUSE"
-	run timeout 300 "$BUILD/tests/system/store_fs" "$BUILD/lento-store" "$@"
+	run timeout 900 "$BUILD/tests/system/store_fs" "$BUILD/lento-store" "$@"
 	echo "$output"
 	grep '^#' <<<"$output" >&3 || :
 	[ "$status" -ne 77 ] || skip "${lines[-1]}"
@@ -32,12 +32,17 @@ setup() {
 @test "names, links, times, sizes are those of any file system" { store_fs names; }
 @test "one peer does not reach another" { store_fs owner; }
 @test "peers at work at once do not disturb each other" { store_fs peers; }
+@test "a stuck disk holds the peer that writes to it, and no other" { store_fs stuck; }
 @test "kill -9: errors, no hang, the figures stay" { store_fs kill; }
 @test "a stopped store holds nobody for long" { store_fs stopped; }
 @test "no store outlives its lento" { store_fs orphan; }
 @test "a full disk is the writer's error, and nothing is lost" { store_fs full; }
 @test "a peer's private limit holds" { store_fs limit; }
 @test "64 peers from one copy" { store_fs many; }
+@test "1000 peers x 150 MB from one copy" {
+	[ -n "${LENTO_BENCH:-}" ] || skip "takes minutes; set LENTO_BENCH"
+	store_fs thousand
+}
 @test "no payload, and each way to fail names its reason" { store_fs null; }
 @test "aria2, ctorrent and Transmission share the payload" { store_fs clients; }
 @test "speed, beside tmpfs and the disk" { store_fs speed; }

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 
@@ -548,6 +549,33 @@ static void test_symbols(void)
 	}
 }
 
+/* What a file's date reads as does not depend on when it is asked for. */
+static void test_file_dates(void)
+{
+	static const char *const settings[] = { "7", "pause", "run", "0.3", "2" };
+	char names[6][32];
+	struct stat st[6], again;
+	int moved = 0, disordered = 0;
+
+	for (int i = 0; i < 6; i++) {
+		snprintf(names[i], sizeof(names[i]), "/tmp/semantics-XXXXXX");
+		close(mkstemp(names[i]));
+		ruler_sleep(20 * NS_PER_MS);
+		set_clock(i < 5 ? settings[i] : getenv("SEMANTICS_TDF"));
+		stat(names[i], &st[i]);
+	}
+	for (int i = 0; i < 6; i++) {
+		stat(names[i], &again);
+		moved += memcmp(&again.st_mtim, &st[i].st_mtim, sizeof(again.st_mtim)) != 0;
+		disordered += i > 0 && ns_of(st[i].st_mtim) < ns_of(st[i - 1].st_mtim);
+		unlink(names[i]);
+	}
+	check(!moved && !disordered, "dates of files stay when the clock changes: %d moved, %d "
+	      "disordered", moved, disordered);
+	stat("/bin/sh", &again);
+	check(again.st_mtim.tv_sec < time(NULL) - 3600, "an old file is old");
+}
+
 static void test_monotone_changes(void)
 {
 	static const char *const settings[] = { "0.1", "7", "pause", "run", "1", "50", "0.5" };
@@ -593,6 +621,7 @@ int main(void)
 	test_symbols();
 	if (tdf) {
 		test_jump();
+		test_file_dates();
 		test_monotone_changes();
 	}
 	return checks_end();

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Clock reads. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/timeb.h>
+#include <sys/times.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 #include "twin.h"
@@ -167,4 +172,180 @@ TWIN(cpu_clocks_stay_real, CHECK)
 		return fail("getrusage differs from the CPU clock");
 	}
 	return 0;
+}
+
+TWIN(times, READ_BY_TICKS)
+{
+	struct tms tms;
+
+	(void)ns;
+	return times(&tms) * (NS_PER_S / 100);
+}
+
+/* In whole seconds: it must lie in the second that CLOCK_BOOTTIME is in. */
+TWIN(sysinfo, CHECK)
+{
+	struct sysinfo info;
+	int64_t before, after;
+
+	(void)ns;
+	before = now_ns(CLOCK_BOOTTIME);
+	if (sysinfo(&info) != 0) {
+		return fail("sysinfo");
+	}
+	after = now_ns(CLOCK_BOOTTIME);
+	return info.uptime >= before / NS_PER_S && info.uptime <= after / NS_PER_S + 1 ?
+		       0 :
+		       fail("the uptime is not CLOCK_BOOTTIME's");
+}
+
+/* --- the family of adjtimex ------------------------------------------------------------ */
+
+static int64_t timex_ns(int ret, const struct timex *tx)
+{
+	if (ret < 0) {
+		return TWIN_SKIPPED;
+	}
+	return tx->time.tv_sec * NS_PER_S + tx->time.tv_usec * (tx->status & STA_NANO ? 1 : 1000);
+}
+
+TWIN(clock_adjtime, READ)
+{
+	struct timex tx = { .modes = 0 };
+
+	(void)ns;
+	return timex_ns(clock_adjtime(CLOCK_REALTIME, &tx), &tx);
+}
+
+TWIN(adjtimex, READ)
+{
+	struct timex tx = { .modes = 0 };
+
+	(void)ns;
+	return timex_ns(adjtimex(&tx), &tx);
+}
+
+extern int __adjtimex(struct timex *tx);
+
+TWIN(__adjtimex, READ)
+{
+	struct timex tx = { .modes = 0 };
+
+	(void)ns;
+	return timex_ns(__adjtimex(&tx), &tx);
+}
+
+TWIN(ntp_adjtime, READ)
+{
+	struct timex tx = { .modes = 0 };
+
+	(void)ns;
+	return timex_ns(ntp_adjtime(&tx), &tx);
+}
+
+/* No status here to tell us nanoseconds from microseconds: to the second is enough. */
+static int64_t same_date(int ret, const struct ntptimeval *tv)
+{
+	int64_t now = now_ns(CLOCK_REALTIME) / NS_PER_S;
+
+	return ret >= 0 && (tv->time.tv_sec == now || tv->time.tv_sec == now - 1) ?
+		       0 :
+		       fail("another date");
+}
+
+TWIN(ntp_gettimex, CHECK)
+{
+	struct ntptimeval tv;
+	int ret = ntp_gettimex(&tv);
+
+	(void)ns;
+	return same_date(ret, &tv);
+}
+
+extern int ntp_gettime_itself(struct ntptimeval *tv) __asm__("ntp_gettime");
+
+TWIN(ntp_gettime, CHECK)
+{
+	struct ntptimeval tv;
+	int ret = ntp_gettime_itself(&tv);
+
+	(void)ns;
+	return same_date(ret, &tv);
+}
+
+/* --- /proc/uptime ------------------------------------------------------------------------ */
+
+static int64_t uptime_in(int fd)
+{
+	char text[128];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	if (n <= 0) {
+		return fail("/proc/uptime cannot be read");
+	}
+	text[n] = '\0';
+	return (int64_t)(strtod(text, NULL) * 1e9);
+}
+
+TWIN(open, READ_BY_TICKS)
+{
+	(void)ns;
+	return uptime_in(open("/proc/uptime", O_RDONLY));
+}
+
+TWIN(open64, READ_BY_TICKS)
+{
+	(void)ns;
+	return uptime_in(open64("/proc/uptime", O_RDONLY));
+}
+
+TWIN(openat, READ_BY_TICKS)
+{
+	(void)ns;
+	return uptime_in(openat(AT_FDCWD, "/proc/uptime", O_RDONLY));
+}
+
+TWIN(openat64, READ_BY_TICKS)
+{
+	(void)ns;
+	return uptime_in(openat64(AT_FDCWD, "/proc/uptime", O_RDONLY));
+}
+
+extern int __open_2(const char *path, int flags);
+extern int __open64_2(const char *path, int flags);
+
+TWIN(__open_2, READ_BY_TICKS)
+{
+	(void)ns;
+	return uptime_in(__open_2("/proc/uptime", O_RDONLY));
+}
+
+TWIN(__open64_2, READ_BY_TICKS)
+{
+	(void)ns;
+	return uptime_in(__open64_2("/proc/uptime", O_RDONLY));
+}
+
+static int64_t uptime_from(FILE *f)
+{
+	double uptime = 0;
+
+	if (!f || fscanf(f, "%lf", &uptime) != 1) {
+		return fail("/proc/uptime cannot be read");
+	}
+	fclose(f);
+	return (int64_t)(uptime * 1e9);
+}
+
+TWIN(fopen, READ_BY_TICKS)
+{
+	(void)ns;
+	return uptime_from(fopen("/proc/uptime", "r"));
+}
+
+TWIN(fopen64, READ_BY_TICKS)
+{
+	(void)ns;
+	return uptime_from(fopen64("/proc/uptime", "re"));
 }

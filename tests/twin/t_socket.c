@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Times kept in sockets.  Local sockets only: no packet leaves the process. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -40,42 +43,117 @@ TWIN(setsockopt, WAIT_BY_TICKS)
 	return would_block(recvmsg(pair_with(SO_RCVTIMEO, ns), &msg, 0), ns);
 }
 
-TWIN(rcvtimeo_recv, WAIT_BY_TICKS)
+#define RECEIVES(name, call)                            \
+	TWIN(name, WAIT_BY_TICKS)                       \
+	{                                               \
+		int fd = pair_with(SO_RCVTIMEO, ns);    \
+		char c[1];                              \
+		struct iovec iov = { c, 1 };            \
+                                                        \
+		(void)iov;                              \
+		return would_block(call, ns);           \
+	}
+
+extern ssize_t __read_chk(int fd, void *buf, size_t n, size_t size);
+extern ssize_t __recv_chk(int fd, void *buf, size_t n, size_t size, int flags);
+extern ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t size, int flags,
+			      struct sockaddr *from, socklen_t *len);
+
+RECEIVES(recv, recv(fd, c, 1, 0))
+RECEIVES(__recv_chk, __recv_chk(fd, c, 1, 1, 0))
+RECEIVES(recvfrom, recvfrom(fd, c, 1, 0, NULL, NULL))
+RECEIVES(__recvfrom_chk, __recvfrom_chk(fd, c, 1, 1, 0, NULL, NULL))
+RECEIVES(read, read(fd, c, 1))
+RECEIVES(__read_chk, __read_chk(fd, c, 1, 1))
+RECEIVES(readv, readv(fd, &iov, 1))
+
+/* --- a full socket ------------------------------------------------------------------- */
+
+static char block[1 << 16];
+
+static int full(int64_t ns)
 {
-	char c;
-
-	return would_block(recv(pair_with(SO_RCVTIMEO, ns), &c, 1, 0), ns);
-}
-
-TWIN(rcvtimeo_read, WAIT_BY_TICKS)
-{
-	char c;
-
-	return would_block(read(pair_with(SO_RCVTIMEO, ns), &c, 1), ns);
-}
-
-TWIN(sndtimeo_write, WAIT_BY_TICKS)
-{
-	static char block[1 << 16];
 	int fd = pair_with(SO_SNDTIMEO, ns);
 
 	while (send(fd, block, sizeof(block), MSG_DONTWAIT) > 0) {
 	}
-	return would_block(write(fd, block, sizeof(block)), ns);
+	twin_begin();
+	return fd;
 }
 
-TWIN(rcvtimeo_accept, WAIT_BY_TICKS)
+#define SENDS(name, call)                                                           \
+	TWIN(name, WAIT_BY_TICKS)                                                   \
+	{                                                                           \
+		struct iovec iov = { block, sizeof(block) };                        \
+		struct mmsghdr m = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } }; \
+		int fd = full(ns);                                                  \
+                                                                                    \
+		(void)m;                                                            \
+		return would_block(call, ns);                                       \
+	}
+
+SENDS(write, write(fd, block, sizeof(block)))
+SENDS(writev, writev(fd, &iov, 1))
+SENDS(send, send(fd, block, sizeof(block), 0))
+SENDS(sendto, sendto(fd, block, sizeof(block), 0, NULL, 0))
+SENDS(sendmsg, sendmsg(fd, &m.msg_hdr, 0))
+SENDS(sendmmsg, sendmmsg(fd, &m, 1, 0))
+
+/* --- a connection that does not come about --------------------------------------------- */
+
+/* A listening socket with an abstract name of the kernel's choice, and that name. */
+static int listening(struct sockaddr_un *at, socklen_t *len)
 {
 	struct sockaddr_un any = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	struct timeval tv = tv_of(ns);
 
-	/* The family alone: the kernel chooses an abstract name. */
-	if (bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) != 0 || listen(fd, 1) != 0) {
+	*len = sizeof(*at);
+	return bind(fd, (struct sockaddr *)&any, sizeof(any.sun_family)) == 0 &&
+			       listen(fd, 0) == 0 &&
+			       getsockname(fd, (struct sockaddr *)at, len) == 0 ?
+		       fd :
+		       -1;
+}
+
+static int accepting(int64_t ns)
+{
+	struct timeval tv = tv_of(ns);
+	struct sockaddr_un at;
+	socklen_t len;
+	int fd = listening(&at, &len);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	return fd;
+}
+
+TWIN(accept, WAIT_BY_TICKS)
+{
+	return would_block(accept(accepting(ns), NULL, NULL), ns);
+}
+
+TWIN(accept4, WAIT_BY_TICKS)
+{
+	return would_block(accept4(accepting(ns), NULL, NULL, SOCK_CLOEXEC), ns);
+}
+
+/* The backlog is full with the first. */
+TWIN(connect, WAIT_BY_TICKS)
+{
+	struct timeval tv = tv_of(ns);
+	struct sockaddr_un at;
+	socklen_t len;
+	int first, second;
+
+	if (listening(&at, &len) < 0) {
 		return fail("listen");
 	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	return would_block(accept(fd, NULL, NULL), ns);
+	first = socket(AF_UNIX, SOCK_STREAM, 0);
+	second = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (connect(first, (struct sockaddr *)&at, len) != 0) {
+		return fail("the first connection");
+	}
+	setsockopt(second, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	return would_block(connect(second, (struct sockaddr *)&at, len), ns);
 }
 
 /* What was set reads back, and the kernel has it times the factor. */
@@ -134,11 +212,10 @@ TWIN(getsockopt, CHECK)
 
 /* A pair of datagram sockets with stamps, in a network namespace of our own: only IP
  * sockets stamp. */
-static int stamped_pair(int fds[2])
+static int stamped_pair(int fds[2], int stamps)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
 	socklen_t len = sizeof(at);
-	int one = 1;
 
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	fds[0] = socket(AF_INET, SOCK_DGRAM, 0);
@@ -146,7 +223,7 @@ static int stamped_pair(int fds[2])
 	return bind(fds[0], (struct sockaddr *)&at, sizeof(at)) == 0 &&
 			       getsockname(fds[0], (struct sockaddr *)&at, &len) == 0 &&
 			       connect(fds[1], (struct sockaddr *)&at, len) == 0 &&
-			       setsockopt(fds[0], SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)) == 0 ?
+			       setsockopt(fds[0], SOL_SOCKET, SO_TIMESTAMPNS, &stamps, sizeof(stamps)) == 0 ?
 		       0 :
 		       -1;
 }
@@ -179,7 +256,7 @@ static int64_t receive_stamp(int many, const struct timespec *timeout)
 	if (twin_own_network() != 0) {
 		return TWIN_SKIPPED;
 	}
-	if (stamped_pair(fds) != 0 || send(fds[1], "x", 1, 0) != 1) {
+	if (stamped_pair(fds, 1) != 0 || send(fds[1], "x", 1, 0) != 1) {
 		return fail("no datagram went");
 	}
 	if (many ? recvmmsg(fds[0], &m, 1, 0, timeout ? &ts : NULL) != 1 :
@@ -208,4 +285,28 @@ TWIN(recvmmsg, READ)
 
 	(void)ns;
 	return receive_stamp(1, &timeout);
+}
+
+TWIN(ioctl, READ)
+{
+	struct timespec ts = { 0, 0 };
+	int64_t now;
+	int fds[2];
+	char c;
+
+	(void)ns;
+	if (twin_own_network() != 0) {
+		return TWIN_SKIPPED;
+	}
+	/* The first request finds no stamp, and switches them on. */
+	if (stamped_pair(fds, 0) != 0 || ioctl(fds[0], SIOCGSTAMPNS_OLD, &ts) == 0 || send(fds[1], "x", 1, 0) != 1 || recv(fds[0], &c, 1, 0) != 1 ||
+	    ioctl(fds[0], SIOCGSTAMPNS_OLD, &ts) != 0) {
+		return fail("SIOCGSTAMPNS");
+	}
+	now = now_ns(CLOCK_REALTIME);
+	close(fds[0]);
+	close(fds[1]);
+	return ns_of(ts) <= now && ns_of(ts) > now - 500 * NS_PER_MS ?
+		       ns_of(ts) :
+		       fail("the stamp is far from the clock");
 }

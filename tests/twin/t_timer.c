@@ -380,6 +380,16 @@ TWIN(sigwaitinfo, WAIT)
 										   fail("sigwaitinfo");
 }
 
+TWIN(sigwait, WAIT)
+{
+	sigset_t set = only(SIGALRM);
+	int sig = 0;
+
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	set_off(ns);
+	return sigwait(&set, &sig) == 0 && sig == SIGALRM ? ns : fail("sigwait");
+}
+
 TWIN(pause, WAIT)
 {
 	catch(SIGALRM);
@@ -430,6 +440,48 @@ TWIN(signal, WAIT)
 	return ns;
 }
 
+extern sighandler_t bsd_signal(int sig, sighandler_t handler);
+extern sighandler_t __sysv_signal(int sig, sighandler_t handler);
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/* A handler set in this way serves for SIGURG, too; @stays: for more than once. */
+static int64_t serves(sighandler_t (*set)(int, sighandler_t), int stays)
+{
+	if (set(SIGURG, on_fire) != SIG_DFL) {
+		return fail("another handler was there");
+	}
+	raise(SIGURG);
+	raise(SIGURG);
+	if (fired != 1 + stays) {
+		return fail("another number of signals came");
+	}
+	return set(SIGURG, SIG_DFL) == (stays ? on_fire : SIG_DFL) ? 0 : fail("not put back");
+}
+
+TWIN(bsd_signal, CHECK)
+{
+	(void)ns;
+	return serves(bsd_signal, 1);
+}
+
+TWIN(ssignal, CHECK)
+{
+	(void)ns;
+	return serves(ssignal, 1);
+}
+
+TWIN(__sysv_signal, CHECK)
+{
+	(void)ns;
+	return serves(__sysv_signal, 0);
+}
+
+TWIN(sysv_signal, CHECK)
+{
+	(void)ns;
+	return serves(sysv_signal, 0);
+}
+
 /* Whatever is blocked, kicks still get through. */
 static int64_t wait_blocked(int (*mask)(int, const sigset_t *, sigset_t *), int64_t ns)
 {
@@ -461,4 +513,34 @@ TWIN(sigprocmask, WAIT)
 TWIN(pthread_sigmask, WAIT)
 {
 	return wait_blocked(pthread_sigmask, ns);
+}
+
+static int64_t masks(int (*set)(int), int keeps)
+{
+	uint64_t blocked = 0;
+	int before = sigblock(1 << (SIGUSR1 - 1));
+
+	set(~0);
+	raw_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&blocked, 8, 0, 0);
+	if (twin_dilated() && (blocked >> (SIGURG - 1) & 1)) {
+		return fail("kicks are blocked");
+	}
+	if (!(blocked >> (SIGUSR2 - 1) & 1)) {
+		return fail("SIGUSR2 is not blocked");
+	}
+	set(0);
+	raw_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&blocked, 8, 0, 0);
+	return before == 0 && (int)(blocked >> (SIGUSR2 - 1) & 1) == keeps ? 0 : fail("another mask");
+}
+
+TWIN(sigblock, CHECK)
+{
+	(void)ns;
+	return masks(sigblock, 1);
+}
+
+TWIN(sigsetmask, CHECK)
+{
+	(void)ns;
+	return masks(sigsetmask, 0);
 }

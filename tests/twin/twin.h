@@ -29,6 +29,8 @@ enum twin_kind {
 	/* Reads a clock in ns; two reads must lie apart by the wall time between them, over
 	 * the factor. */
 	TWIN_READ,
+	/* The same in ticks of 10 ms. */
+	TWIN_READ_BY_TICKS,
 	/* Looks at something; returns 0. */
 	TWIN_CHECK,
 };

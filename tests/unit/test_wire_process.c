@@ -329,6 +329,27 @@ static void killed_process_leaves_its_counters(void **state)
 	wire_clock_changed(env.wire);
 }
 
+static void counters_start_anew(void **state)
+{
+	struct err err;
+	size_t len;
+
+	(void)state;
+	add_peer(0, (struct wire_link){0});
+	add_peer(1, (struct wire_link){0});
+	send_packet(0, 1, 500, 7);
+	assert_int_equal(receive(1, 2000, &len), 7);
+	assert_int_equal(wire_reset_stats(env.wire, &err), 0);
+	assert_int_equal(wire_pair_bytes(env.wire, 0, 1), 0);
+	assert_int_equal(wire_totals(env.wire)->packets, 0);
+	assert_int_equal(wire_link_stats(env.wire, 0)->dir[WIRE_UP].bytes, 0);
+	send_packet(0, 1, 300, 8);
+	assert_int_equal(receive(1, 2000, &len), 8);
+	assert_int_equal(wire_ping(env.wire, 1000, &err), 0);
+	assert_int_equal(wire_pair_bytes(env.wire, 0, 1), 300);
+	assert_int_equal(wire_totals(env.wire)->held_packets, 0);
+}
+
 static void ends_with_its_control_socket(void **state)
 {
 	struct stat st;
@@ -378,6 +399,7 @@ int main(void)
 		WITH_WIRE(bad_requests_are_refused),
 		WITH_WIRE(stopped_process_does_not_hang_us),
 		WITH_WIRE(killed_process_leaves_its_counters),
+		WITH_WIRE(counters_start_anew),
 		WITH_WIRE(ends_with_its_control_socket),
 		cmocka_unit_test(failing_start_is_told),
 	};

@@ -12,7 +12,8 @@ static const struct command {
 	int (*run)(int argc, char **argv, struct fault *fault);
 	const char *usage, *help;
 } commands[] = {
-	{ "run", cmd_run, "[run] --tdf FACTOR [--share NAME] [--paused] COMMAND [ARG...]",
+	{ "run", cmd_run, "[run] --tdf FACTOR [--share NAME] [--date DATE] [--paused] [--pause-at TIME]\n"
+	  "          COMMAND [ARG...]",
 	  "run COMMAND; FACTOR wall seconds pass for one of its seconds" },
 	{ "set", cmd_set, "set FACTOR|pause|run (--share NAME | --pid PID)",
 	  "change a running clock" },

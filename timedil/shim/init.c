@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "elf.h"
+#include "file.h"
 #include "next.h"
 #include "shim.h"
 #include "signals.h"
@@ -66,47 +67,73 @@ static const char *variable(const char *entry, const char *name)
 	return *name == '\0' && *entry == '=' ? entry + 1 : NULL;
 }
 
-/*
- * The page's path as the program was started with it.  Read from the kernel:
- * libc may not know its environment yet, and a program may have changed it.
- */
-static const char *page_path(char *buf, size_t size)
-{
-	const char *found = NULL;
-	long fd = sys4(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC, 0);
-	size_t have = 0, start = 0;
-	long n = 1;
+struct settings {
+	char page[256];  /* path of the page; empty: not given */
+	char files[512]; /* TIMEDIL_FILES */
+	bool map_files;
+};
 
-	while (fd >= 0 && !found && n > 0) {
-		n = sys3(SYS_read, fd, buf + have, size - 1 - have);
-		if (n > 0) {
-			have += (size_t)n;
-		}
-		buf[have] = '\0';
-		for (size_t i = start; i < have && !found; i++) {
+static bool take(const char *value, char *to, size_t size)
+{
+	size_t len = 0;
+
+	while (value && value[len] && len < size - 1) {
+		to[len] = value[len];
+		len++;
+	}
+	to[len] = '\0';
+	return value && value[len] == '\0';
+}
+
+static void take_entry(struct settings *settings, const char *entry)
+{
+	const char *value = variable(entry, TIMEDIL_PAGE_ENV);
+
+	if (value) {
+		take(value, settings->page, sizeof(settings->page));
+	}
+	value = variable(entry, TIMEDIL_FILES_ENV);
+	if (value) {
+		settings->map_files = take(value, settings->files, sizeof(settings->files));
+	}
+}
+
+/*
+ * What the program was started with, from the kernel: libc may not know its environment
+ * yet.  Entries longer than the buffer cannot be ours, and are passed over.
+ */
+static void read_settings(struct settings *settings)
+{
+	long fd = sys4(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC, 0), n;
+	char buf[4096];
+	size_t have = 0;
+	bool skip = false;
+
+	while (fd >= 0 && (n = sys3(SYS_read, fd, buf + have, sizeof(buf) - have)) > 0) {
+		size_t start = 0;
+
+		have += (size_t)n;
+		for (size_t i = 0; i < have; i++) {
 			if (buf[i] == '\0') {
-				found = variable(buf + start, TIMEDIL_PAGE_ENV);
+				if (!skip) {
+					take_entry(settings, buf + start);
+				}
+				skip = false;
 				start = i + 1;
 			}
 		}
-		if (!found) {
-			/* Keep the unfinished entry; drop one longer than the buffer. */
-			size_t keep = have - start;
-
-			if (keep == size - 1) {
-				keep = 0;
-			}
-			for (size_t i = 0; i < keep; i++) {
-				buf[i] = buf[start + i];
-			}
-			have = keep;
-			start = 0;
+		if (start == 0 && have == sizeof(buf)) {
+			skip = true;
+			start = have;
 		}
+		for (size_t i = start; i < have; i++) {
+			buf[i - start] = buf[i];
+		}
+		have -= start;
 	}
 	if (fd >= 0) {
 		sys1(SYS_close, fd);
 	}
-	return found;
 }
 
 static const struct timedil_page *map_page(const char *path)
@@ -149,33 +176,48 @@ static void complain(const char *path)
 	sys3(SYS_write, 2, tail, sizeof(tail) - 1);
 }
 
-void shim_init(void)
+static void init_with(char **env)
 {
-	char buf[4096];
-	const char *path;
+	struct settings settings = { .map_files = false };
 
 	if (shim.ready) {
 		return;
 	}
 	next_resolve();
 	shim.read_wall = find_vdso();
-	path = page_path(buf, sizeof(buf));
-	if (path && *path) {
-		shim.page = map_page(path);
+	if (env) {
+		for (; *env; env++) {
+			take_entry(&settings, *env);
+		}
+	} else {
+		read_settings(&settings);
+	}
+	if (settings.page[0]) {
+		shim.page = map_page(settings.page);
 		if (!shim.page) {
-			complain(path);
+			complain(settings.page);
 		}
 	}
 	__atomic_store_n(&shim.ready, true, __ATOMIC_RELEASE);
 	if (shim.page) {
 		signals_init();
 		timers_init(shim.page);
+		if (settings.map_files) {
+			files_init(settings.files);
+		}
 	}
 }
 
-__attribute__((constructor)) static void construct(void)
+void shim_init(void)
 {
-	shim_init();
+	init_with(NULL);
+}
+
+/* glibc hands main()'s arguments to constructors; musl does not, and what we find
+ * instead will not lie as the kernel lays it out. */
+__attribute__((constructor)) static void construct(int argc, char **argv, char **env)
+{
+	init_with(argc > 0 && argc < 1 << 24 && env == argv + argc + 1 ? env : NULL);
 }
 
 uint32_t vseq_wait(const struct timedil_page *page)

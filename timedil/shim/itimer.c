@@ -42,18 +42,47 @@ static struct itimerval to_timevals(const struct itimerspec *its)
 				   .it_value = ts_to_tv(its->it_value) };
 }
 
-void itimer_rearm(const struct moment *m)
+/* This one takes relative times only.  If we were held up on the way to the kernel, the
+ * timer came out late: once more. */
+static long arm(const struct itimerspec *wall, struct itimerval *before)
+{
+	struct itimerval ignored;
+	long ret = 0;
+
+	for (int i = 0; i < 10; i++) {
+		struct itimerspec left = *wall;
+		int64_t now = wall_ns(CLOCK_MONOTONIC), due = ts_to_ns_sat(&wall->it_value);
+		struct itimerval set;
+
+		if (due > 0) {
+			left.it_value = ns_to_ts(due > now ? due - now : 1);
+		}
+		set = to_timevals(&left);
+		ret = sys3(SYS_setitimer, ITIMER_REAL, &set, i == 0 ? before : &ignored);
+		if (ret != 0 || due <= now || wall_ns(CLOCK_MONOTONIC) - now < NS_PER_MS / 2) {
+			break;
+		}
+	}
+	return ret;
+}
+
+static long read_left(const void *unused, struct itimerspec *left)
 {
 	struct itimerval now;
-	struct itimerspec left, wall;
+	long ret = sys2(SYS_getitimer, ITIMER_REAL, &now);
 
-	if (real_timer.due_vns == 0 || sys2(SYS_getitimer, ITIMER_REAL, &now) != 0) {
-		return;
-	}
-	left = to_timespecs(&now);
-	if (armed_again(&real_timer, m, &left, &wall)) {
-		now = to_timevals(&wall);
-		sys3(SYS_setitimer, ITIMER_REAL, &now, NULL);
+	(void)unused;
+	*left = to_timespecs(&now);
+	return ret;
+}
+
+void itimer_rearm(const struct moment *m)
+{
+	struct itimerspec wall;
+	struct itimerval ignored;
+
+	if (armed_again(&real_timer, m, read_left, NULL, &wall)) {
+		arm(&wall, &ignored);
 	}
 }
 
@@ -65,16 +94,14 @@ static bool tv_valid(const struct timeval *tv)
 static long real_get(const struct timedil_page *page, struct itimerval *out)
 {
 	struct itimerspec left;
-	struct itimerval now;
 	struct moment m;
 	kernel_mask mask;
 	long ret;
 
 	mask = timers_lock();
 	moment_take(page, &m);
-	ret = sys2(SYS_getitimer, ITIMER_REAL, &now);
+	ret = read_left(NULL, &left);
 	if (ret == 0) {
-		left = to_timespecs(&now);
 		left = armed_left(&real_timer, &m, &left);
 		*out = to_timevals(&left);
 	}
@@ -86,7 +113,7 @@ static long real_set(const struct timedil_page *page, const struct itimerval *wa
 		     struct itimerval *out)
 {
 	struct itimerspec want_ts = to_timespecs(want), wall, left;
-	struct itimerval set, before;
+	struct itimerval before;
 	struct armed old;
 	struct moment m;
 	kernel_mask mask;
@@ -96,8 +123,7 @@ static long real_set(const struct timedil_page *page, const struct itimerval *wa
 	old = real_timer;
 	moment_take(page, &m);
 	wall = armed_set(&real_timer, &m, &want_ts, false, 0);
-	set = to_timevals(&wall);
-	ret = sys3(SYS_setitimer, ITIMER_REAL, &set, &before);
+	ret = arm(&wall, &before);
 	if (ret != 0) {
 		real_timer = old;
 	} else if (out) {

@@ -2,6 +2,21 @@
 /* The clock at one instant, and the conversions on its line. */
 #include "shim.h"
 
+/* If we were held up between the two reads, they do not belong together. */
+int64_t wall_offset_ns(clockid_t id)
+{
+	int64_t before = 0, other = 0;
+
+	for (int i = 0; i < 10; i++) {
+		before = wall_ns(CLOCK_MONOTONIC);
+		other = wall_ns(id);
+		if (wall_ns(CLOCK_MONOTONIC) - before < 10 * NS_PER_US) {
+			break;
+		}
+	}
+	return other - before;
+}
+
 void moment_take(const struct timedil_page *page, struct moment *m)
 {
 	uint32_t seq;

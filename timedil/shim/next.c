@@ -79,4 +79,5 @@ void next_resolve(void)
 #include "timedil/calls.def"
 #undef CALL
 	NEXT_FIND_NEXT(pthread_setcanceltype)
+	NEXT_FIND_NEXT(fdopen)
 }

@@ -8,11 +8,19 @@
 #ifndef TIMEDIL_SHIM_NEXT_H
 #define TIMEDIL_SHIM_NEXT_H
 
+#include <aio.h>
+#include <fcntl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <threads.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NEXT_FIELD_NEXT(name) __typeof__(name) *name;
 #define NEXT_FIELD_SELF(name)
@@ -22,6 +30,7 @@ struct next {
 #include "timedil/calls.def"
 #undef CALL
 	__typeof__(pthread_setcanceltype) *pthread_setcanceltype;
+	__typeof__(fdopen) *fdopen;
 };
 
 extern struct next next;

@@ -9,12 +9,15 @@
 #include <sys/mman.h>
 
 #include "next.h"
+#include "proc.h"
 #include "timers.h"
 
 struct record {
 	bool used;
 	timer_t id;
 	clockid_t clock;
+	int sig; /* sent at expiry, or 0 */
+	int tid; /* to this thread alone, or 0 */
 	struct armed armed;
 };
 
@@ -72,23 +75,71 @@ void ptimers_forget(void)
 	}
 }
 
+static bool signal_pending(const struct record *r)
+{
+	uint64_t pending = 0;
+
+	if (r->sig == 0) {
+		return false;
+	}
+	if (r->tid) {
+		proc_number("/proc/self/task/", (unsigned)r->tid, "/status", "SigPnd", 16, &pending);
+	} else {
+		sys2(SYS_rt_sigpending, &pending, KERNEL_MASK_BYTES);
+	}
+	return pending & MASK_OF(r->sig);
+}
+
+/*
+ * Arming a timer anew takes back a signal of its that is still pending.  Then the new
+ * setting begins an interval early, in the past: the signal comes at once, and the next
+ * expiry is where it belongs.
+ */
+static void rearm(const struct record *r, struct itimerspec wall)
+{
+	if (r->armed.interval_vns && signal_pending(r)) {
+		int64_t due = vmath_sub_sat(ts_to_ns_sat(&wall.it_value),
+					    ts_to_ns_sat(&wall.it_interval));
+
+		wall.it_value = ns_to_ts(due > 0 ? due : 1);
+	}
+	wall = on_clock(wall, r->clock);
+	next.timer_settime(r->id, TIMER_ABSTIME, &wall, NULL);
+}
+
+static long read_left(const void *timer, struct itimerspec *left)
+{
+	return next.timer_gettime(((const struct record *)timer)->id, left);
+}
+
 void ptimers_rearm(const struct moment *m)
 {
-	struct itimerspec left, wall;
+	struct itimerspec wall;
 
 	for (struct chunk *c = &first_chunk; c; c = c->more) {
 		for (unsigned i = 0; i < CHUNK_RECORDS; i++) {
 			struct record *r = &c->record[i];
 
-			if (r->used && r->armed.due_vns && next.timer_gettime(r->id, &left) == 0 &&
-			    armed_again(&r->armed, m, &left, &wall)) {
-				next.timer_settime(r->id, 0, &wall, NULL);
+			if (r->used && armed_again(&r->armed, m, read_left, r, &wall)) {
+				rearm(r, wall);
 			}
 		}
 	}
 }
 
-bool ptimer_register(clockid_t clock, timer_t id)
+static void note_signal(struct record *r, const struct sigevent *event)
+{
+	if (!event) {
+		r->sig = SIGALRM;
+	} else if (event->sigev_notify == SIGEV_SIGNAL) {
+		r->sig = event->sigev_signo;
+	} else if (event->sigev_notify == SIGEV_THREAD_ID) {
+		r->sig = event->sigev_signo;
+		r->tid = event->_sigev_un._tid;
+	}
+}
+
+bool ptimer_register(clockid_t clock, const struct sigevent *event, timer_t id)
 {
 	struct record *r;
 	kernel_mask mask;
@@ -101,6 +152,7 @@ bool ptimer_register(clockid_t clock, timer_t id)
 	r = add();
 	if (r) {
 		*r = (struct record){ .used = true, .id = id, .clock = clock };
+		note_signal(r, event);
 	}
 	timers_unlock(mask);
 	return r != NULL;
@@ -110,7 +162,7 @@ EXPORT int timer_create(clockid_t clock, struct sigevent *restrict event, timer_
 {
 	int ret = (shim_page(), next.timer_create(clock, event, id));
 
-	if (ret == 0 && !ptimer_register(clock, *id)) {
+	if (ret == 0 && !ptimer_register(clock, event, *id)) {
 		next.timer_delete(*id);
 		return (int)shim_result(-EAGAIN);
 	}
@@ -145,7 +197,8 @@ static int settime(const struct timedil_page *page, struct record *r, int flags,
 	clock_offset(page, r->clock, &off);
 	moment_take(page, &m);
 	wall = armed_set(&armed, &m, want, flags & TIMER_ABSTIME, off);
-	ret = next.timer_settime(r->id, 0, &wall, &before);
+	wall = on_clock(wall, r->clock);
+	ret = next.timer_settime(r->id, TIMER_ABSTIME, &wall, &before);
 	if (ret == 0) {
 		if (old) {
 			*old = armed_left(&r->armed, &m, &before);

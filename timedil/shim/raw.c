@@ -11,11 +11,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <mqueue.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/times.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 #include "signals.h"
@@ -153,7 +159,7 @@ static long raw_timer_create(const args a)
 	int *id = (int *)a[2];
 	long ret = sys3(SYS_timer_create, a[0], a[1], a[2]);
 
-	if (ret == 0 && !ptimer_register((clockid_t)a[0], (timer_t)(long)*id)) {
+	if (ret == 0 && !ptimer_register((clockid_t)a[0], (const struct sigevent *)a[1], (timer_t)(long)*id)) {
 		sys1(SYS_timer_delete, *id);
 		ret = -EAGAIN;
 	}
@@ -273,6 +279,30 @@ static long dispatch(const struct timedil_page *page, long n, const args a)
 		return setitimer((int)a[0], (const struct itimerval *)a[1], (struct itimerval *)a[2]);
 	case SYS_getitimer:
 		return getitimer((int)a[0], (struct itimerval *)a[1]);
+	case SYS_times:
+		return times((struct tms *)a[0]);
+	case SYS_sysinfo:
+		return sysinfo((struct sysinfo *)a[0]);
+	case SYS_clock_adjtime:
+		return clock_adjtime((clockid_t)a[0], (struct timex *)a[1]);
+	case SYS_adjtimex:
+		return adjtimex((struct timex *)a[0]);
+	case SYS_mq_timedreceive:
+		return mq_timedreceive((mqd_t)a[0], (char *)a[1], (size_t)a[2], (unsigned *)a[3],
+				       (const struct timespec *)a[4]);
+	case SYS_mq_timedsend:
+		return mq_timedsend((mqd_t)a[0], (const char *)a[1], (size_t)a[2], (unsigned)a[3],
+				    (const struct timespec *)a[4]);
+	case SYS_semtimedop:
+		return semtimedop((int)a[0], (struct sembuf *)a[1], (size_t)a[2],
+				  (const struct timespec *)a[3]);
+	case SYS_statx:
+		return statx((int)a[0], (const char *)a[1], (int)a[2], (unsigned)a[3],
+			     (struct statx *)a[4]);
+	case SYS_utimensat:
+		return a[1] ? utimensat((int)a[0], (const char *)a[1], (const struct timespec *)a[2],
+					(int)a[3]) :
+			      futimens((int)a[0], (const struct timespec *)a[2]);
 	case SYS_setsockopt:
 		return setsockopt((int)a[0], (int)a[1], (int)a[2], (const void *)a[3], (socklen_t)a[4]);
 	case SYS_getsockopt:

@@ -3,13 +3,18 @@
  * recv - time stamps that the kernel attaches to received packets.
  *
  * They are wall CLOCK_REALTIME; a program subtracts them from its own clock, as
- * ping does.  They are brought onto the virtual clock by the present line, so one from
- * before the last change of rate is off by what the rates differ over that time.
+ * ping does.  They are brought onto the virtual clock by the line that held then.
  */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "next.h"
+#include "past.h"
+#include "socktime.h"
 #include "wait.h"
 
 /* SO_TIMESTAMP, SO_TIMESTAMPNS and SO_TIMESTAMPING; and with 64-bit times everywhere. */
@@ -24,7 +29,6 @@ enum {
 
 struct stamper {
 	const struct timedil_page *page;
-	struct moment m;
 	int64_t wall_realtime_off_ns; /* wall CLOCK_REALTIME - wall CLOCK_MONOTONIC */
 	bool ready;
 };
@@ -32,11 +36,10 @@ struct stamper {
 static int64_t stamp_to_virt(struct stamper *s, int64_t wall_realtime_ns)
 {
 	if (!s->ready) {
-		moment_take(s->page, &s->m);
-		s->wall_realtime_off_ns = wall_ns(CLOCK_REALTIME) - s->m.wall_ns;
+		s->wall_realtime_off_ns = wall_offset_ns(CLOCK_REALTIME);
 		s->ready = true;
 	}
-	return moment_to_virt(&s->m, wall_realtime_ns - s->wall_realtime_off_ns) +
+	return past_to_virt(s->page, wall_realtime_ns - s->wall_realtime_off_ns) +
 	       VPAGE_GET(s->page, realtime_off_ns);
 }
 
@@ -90,12 +93,20 @@ static void convert_control(struct stamper *s, struct msghdr *msg)
 EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	struct stamper s = { .page = shim_page() };
-	long ret = sys_wait4(SYS_recvmsg, fd, msg, flags, 0);
+	struct sock_wait w;
+	bool timed = sock_begin(&w, fd, SOCK_RECEIVE);
+	long ret;
 
+	do {
+		ret = shim_result(sys_wait4(SYS_recvmsg, fd, msg, flags, 0));
+	} while (timed && ret == -1 && sock_again(&w));
+	if (timed) {
+		sock_end(&w);
+	}
 	if (ret >= 0 && s.page) {
 		convert_control(&s, msg);
 	}
-	return shim_result(ret);
+	return ret;
 }
 
 /*
@@ -135,4 +146,25 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *vec, unsigned n, int flags, struct t
 		convert_control(&s, &vec[i].msg_hdr);
 	}
 	return (int)shim_result(ret);
+}
+
+/* The stamp of the packet received last. */
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	struct stamper s = { .page = shim_page() };
+	va_list list;
+	void *arg;
+	int ret;
+
+	va_start(list, request);
+	arg = va_arg(list, void *);
+	va_end(list);
+	ret = next.ioctl(fd, request, arg);
+	if (UNLIKELY((request == SIOCGSTAMP_OLD || request == SIOCGSTAMP_NEW) && ret == 0 && s.page)) {
+		convert_timeval(&s, arg);
+	} else if (UNLIKELY((request == SIOCGSTAMPNS_OLD || request == SIOCGSTAMPNS_NEW) &&
+			    ret == 0 && s.page)) {
+		convert_timespec(&s, arg);
+	}
+	return ret;
 }

@@ -96,6 +96,9 @@ static inline int64_t wall_ns(clockid_t id)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+/* Wall clock @id minus wall CLOCK_MONOTONIC. */
+int64_t wall_offset_ns(clockid_t id);
+
 /* --- the clock at one instant ---------------------------------------------- */
 
 /* The line of the page and where on it we are. */

@@ -138,6 +138,28 @@ EXPORT sighandler_t signal(int sig, sighandler_t handler)
 	return old.sa_handler;
 }
 
+sighandler_t bsd_signal(int sig, sighandler_t handler)
+	__attribute__((alias("signal"), visibility("default")));
+sighandler_t ssignal(int sig, sighandler_t handler)
+	__attribute__((alias("signal"), visibility("default")));
+
+/* System V's: the handler serves once, and interrupts. */
+EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler)
+{
+	struct sigaction act = { .sa_handler = handler,
+				 .sa_flags = (int)(SA_RESETHAND | SA_NODEFER) };
+	struct sigaction old;
+
+	if (!shim_page() || sig != TIMEDIL_KICK_SIGNAL) {
+		return next.__sysv_signal(sig, handler);
+	}
+	sigaction(sig, &act, &old);
+	return old.sa_handler;
+}
+
+sighandler_t sysv_signal(int sig, sighandler_t handler)
+	__attribute__((alias("__sysv_signal"), visibility("default")));
+
 /* libc's own sets are longer than the kernel's: a copy keeps libc's rules. */
 static const sigset_t *without_kick(const sigset_t *set, sigset_t *copy)
 {
@@ -167,6 +189,27 @@ EXPORT int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *rest
 		set = without_kick(set, &copy);
 	}
 	return next.pthread_sigmask(how, set, old);
+}
+
+/* BSD's masks: an int, the first 32 signals. */
+static int set_mask(int how, int mask)
+{
+	sigset_t set, old;
+
+	__builtin_memset(&set, 0, sizeof(set));
+	*(kernel_mask *)&set = (kernel_mask)(unsigned)mask;
+	__builtin_memset(&old, 0, sizeof(old));
+	return sigprocmask(how, &set, &old) == 0 ? (int)*(kernel_mask *)&old : -1;
+}
+
+EXPORT int sigblock(int mask)
+{
+	return set_mask(SIG_BLOCK, mask);
+}
+
+EXPORT int sigsetmask(int mask)
+{
+	return set_mask(SIG_SETMASK, mask);
 }
 
 /* --- waits for signals --------------------------------------------------------- */
@@ -239,6 +282,23 @@ EXPORT int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
 EXPORT int sigwaitinfo(const sigset_t *restrict set, siginfo_t *restrict info)
 {
 	return sigtimedwait(set, info, NULL);
+}
+
+/* Returns an error number, and never EINTR. */
+EXPORT int sigwait(const sigset_t *restrict set, int *restrict sig)
+{
+	siginfo_t info;
+	long ret;
+
+	shim_page();
+	do {
+		ret = sigwait_for_ever(set, &info);
+	} while (ret == -EINTR);
+	if (ret < 0) {
+		return (int)-ret;
+	}
+	*sig = (int)ret;
+	return 0;
 }
 
 EXPORT int sigsuspend(const sigset_t *mask)

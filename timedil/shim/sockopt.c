@@ -14,6 +14,7 @@
 #include <sys/time.h>
 
 #include "shim.h"
+#include "socktime.h"
 
 #ifndef SO_RCVTIMEO_NEW
 #define SO_RCVTIMEO_NEW 66
@@ -185,6 +186,32 @@ static void convert(const struct moment *m, enum unit unit, union option *o, siz
 	}
 }
 
+static enum sock_way way_of(int name)
+{
+	return name == SO_RCVTIMEO || name == SO_RCVTIMEO_NEW ? SOCK_RECEIVE : SOCK_SEND;
+}
+
+static int64_t tv_ns(struct timeval tv)
+{
+	return ts_to_ns_sat(&(struct timespec){ tv.tv_sec, tv.tv_usec * 1000 });
+}
+
+/* A clock that stands still lets nothing time out. */
+static long set_timeout(const struct moment *m, int fd, int name, struct timeval want)
+{
+	struct timeval wall = scale_timeval(m, want, true);
+	long ret;
+
+	if (m->state == TIMEDIL_PAUSED && tv_ns(want) > 0) {
+		wall = (struct timeval){ INT64_MAX / NS_PER_S - 1, 0 };
+	}
+	ret = sys6(SYS_setsockopt, fd, SOL_SOCKET, name, &wall, sizeof(wall), 0);
+	if (ret == 0) {
+		socktime_set(fd, way_of(name), tv_ns(want), tv_ns(wall));
+	}
+	return ret;
+}
+
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
 	const struct timedil_page *page = shim_page();
@@ -198,6 +225,9 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 	}
 	__builtin_memcpy(&o, value, bytes);
 	moment_take(page, &m);
+	if (unit == UNIT_TIMEVAL) {
+		return (int)shim_result(set_timeout(&m, fd, name, o.tv));
+	}
 	convert(&m, unit, &o, bytes, true);
 	return (int)shim_result(sys6(SYS_setsockopt, fd, level, name, &o, bytes, 0));
 }
@@ -278,6 +308,7 @@ EXPORT int getsockopt(int fd, int level, int name, void *restrict value, socklen
 	enum unit unit = page ? unit_of(level, name) : UNIT_NONE;
 	union option o;
 	struct moment m;
+	int64_t set_vns;
 	long ret;
 
 	ret = sys6(SYS_getsockopt, fd, level, name, value, len, 0);
@@ -290,7 +321,11 @@ EXPORT int getsockopt(int fd, int level, int name, void *restrict value, socklen
 	} else if (unit != UNIT_NONE && *len <= sizeof(o) && *len == option_bytes(unit, *len)) {
 		moment_take(page, &m);
 		__builtin_memcpy(&o, value, *len);
-		convert(&m, unit, &o, *len, false);
+		if (unit == UNIT_TIMEVAL && socktime_get(fd, way_of(name), tv_ns(o.tv), &set_vns)) {
+			o.tv = (struct timeval){ set_vns / NS_PER_S, set_vns % NS_PER_S / 1000 };
+		} else {
+			convert(&m, unit, &o, *len, false);
+		}
 		__builtin_memcpy(value, &o, *len);
 	}
 	return 0;

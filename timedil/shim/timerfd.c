@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/timerfd.h>
 
+#include "proc.h"
 #include "timers.h"
 
 #define SET_TICKS _IOW('T', 0, uint64_t) /* linux/timerfd.h; clashes with sys/timerfd.h */
@@ -55,70 +56,20 @@ static struct record *slot_of(int fd, bool create)
 
 /* --- what the kernel knows of a descriptor ------------------------------------- */
 
-static char *append(char *to, const char *text)
+static bool fdinfo(int fd, const char *key, uint64_t *value)
 {
-	while (*text) {
-		*to++ = *text++;
-	}
-	return to;
-}
-
-static char *append_number(char *to, unsigned n)
-{
-	char digits[12];
-	unsigned len = 0;
-
-	do {
-		digits[len++] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	while (len) {
-		*to++ = digits[--len];
-	}
-	return to;
-}
-
-/* A number of /proc/self/fdinfo/@fd, or -1. */
-static int64_t fdinfo_number(int fd, const char *key)
-{
-	char text[1024], path[48], *end = path;
-	long info, n;
-
-	end = append(end, "/proc/self/fdinfo/");
-	end = append_number(end, (unsigned)fd);
-	*end = '\0';
-	info = sys4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	if (info < 0) {
-		return -1;
-	}
-	n = sys3(SYS_read, info, text, sizeof(text) - 1);
-	sys1(SYS_close, info);
-	text[n > 0 ? n : 0] = '\0';
-	for (const char *line = text; *line; line++) {
-		const char *p = line, *k = key;
-		int64_t value = 0;
-
-		while (*k && *p == *k) {
-			p++;
-			k++;
-		}
-		if (*k == '\0' && *p == ':' && (line == text || line[-1] == '\n')) {
-			for (p++; *p == ' ' || *p == '\t'; p++) {
-			}
-			for (; *p >= '0' && *p <= '9'; p++) {
-				value = value * 10 + (*p - '0');
-			}
-			return value;
-		}
-	}
-	return -1;
+	return proc_number("/proc/self/fdinfo/", (unsigned)fd, "", key, 10, value);
 }
 
 static clockid_t clock_of(int fd)
 {
 	struct record *r = slot_of(fd, false);
+	uint64_t id;
 
-	return r && r->used ? r->clock : (clockid_t)fdinfo_number(fd, "clockid");
+	if (r && r->used) {
+		return r->clock;
+	}
+	return fdinfo(fd, "clockid", &id) ? (clockid_t)id : -1;
 }
 
 /* --- re-arming ------------------------------------------------------------------ */
@@ -128,29 +79,30 @@ static uint64_t pending_ticks(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct timespec now = { 0, 0 };
-	int64_t ticks;
+	uint64_t ticks;
 
 	if (sys6(SYS_ppoll, &p, 1, &now, NULL, 0, 0) != 1) {
 		return 0;
 	}
-	ticks = fdinfo_number(fd, "ticks");
-	return ticks > 0 ? (uint64_t)ticks : 1;
+	return fdinfo(fd, "ticks", &ticks) && ticks > 0 ? ticks : 1;
+}
+
+static long read_left(const void *timer, struct itimerspec *left)
+{
+	return sys2(SYS_timerfd_gettime, *(const int *)timer, left);
 }
 
 static void rearm(int fd, struct record *r, const struct moment *m)
 {
-	struct itimerspec left, wall;
+	struct itimerspec wall;
 	uint64_t ticks;
 
-	if (sys2(SYS_timerfd_gettime, fd, &left) != 0) {
-		r->used = false;
-		return;
-	}
-	if (!armed_again(&r->armed, m, &left, &wall)) {
+	if (!armed_again(&r->armed, m, read_left, &fd, &wall)) {
 		return;
 	}
 	ticks = pending_ticks(fd);
-	sys4(SYS_timerfd_settime, fd, 0, &wall, NULL);
+	wall = on_clock(wall, r->clock);
+	sys4(SYS_timerfd_settime, fd, TFD_TIMER_ABSTIME, &wall, NULL);
 	if (ticks) {
 		sys3(SYS_ioctl, fd, SET_TICKS, &ticks);
 	}
@@ -204,7 +156,8 @@ static long settime(const struct timedil_page *page, int fd, int flags,
 	}
 	moment_take(page, &m);
 	wall = armed_set(&armed, &m, want, flags & TFD_TIMER_ABSTIME, off);
-	ret = sys4(SYS_timerfd_settime, fd, 0, &wall, &before);
+	wall = on_clock(wall, clock);
+	ret = sys4(SYS_timerfd_settime, fd, TFD_TIMER_ABSTIME, &wall, &before);
 	if (ret != 0) {
 		return ret;
 	}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "timers.h"
 
+#include "socktime.h"
+
 /* A record agrees with the kernel's timer if the two expiries lie this close. */
 #define AGREE_NS (2 * NS_PER_MS)
 
@@ -62,6 +64,7 @@ void timers_kicked(const struct timedil_page *page)
 		itimer_rearm(&m);
 		ptimers_rearm(&m);
 		timerfds_rearm(&m);
+		socktimes_rearm(&m);
 	}
 	timers_unlock(mask);
 }
@@ -77,18 +80,27 @@ static bool ts_zero(const struct timespec *ts)
 	return ts->tv_sec == 0 && ts->tv_nsec == 0;
 }
 
-/* The kernel's setting for a record: never zero, which would disarm. */
 static struct itimerspec wall_setting(struct armed *armed, const struct moment *m)
 {
 	int64_t due = moment_to_wall(m, armed->due_vns);
-	int64_t left = vmath_sub_sat(due, m->wall_ns);
 	int64_t interval = moment_dur_to_wall(m, armed->interval_vns);
 
-	armed->due_wns = due;
+	armed->due_wns = due > 0 ? due : 1;
 	return (struct itimerspec){
-		.it_value = ns_to_ts(left > 0 ? left : 1),
+		.it_value = ns_to_ts(armed->due_wns),
 		.it_interval = ns_to_ts(armed->interval_vns > 0 && interval == 0 ? 1 : interval),
 	};
+}
+
+struct itimerspec on_clock(struct itimerspec monotonic, clockid_t id)
+{
+	int64_t due = ts_to_ns_sat(&monotonic.it_value);
+
+	if (due > 0 && id != CLOCK_MONOTONIC) {
+		due = vmath_add_sat(due, wall_offset_ns(id));
+		monotonic.it_value = ns_to_ts(due > 0 ? due : 1);
+	}
+	return monotonic;
 }
 
 struct itimerspec armed_set(struct armed *armed, const struct moment *m,
@@ -142,38 +154,83 @@ struct itimerspec armed_left(const struct armed *armed, const struct moment *m,
 	return left;
 }
 
-/*
- * The kernel's remaining time must be what the record, armed under the old clock,
- * makes one expect: for a repeated timer, modulo its interval.
- */
-static bool agrees(const struct armed *armed, const struct moment *m,
-		   const struct itimerspec *kernel)
-{
-	int64_t expiry = vmath_add_sat(m->wall_ns, ts_to_ns_sat(&kernel->it_value));
-	int64_t interval = ts_to_ns_sat(&kernel->it_interval);
-	int64_t off = vmath_sub_sat(expiry, armed->due_wns);
+/* What the kernel's timer will do. */
+struct pending {
+	int64_t expiry_wns, interval_wns;
+};
 
-	if ((interval == 0) != (armed->interval_vns == 0)) {
+/* The time left counts from when the kernel looked: if we were held up meanwhile, ask
+ * again. */
+static bool read_pending(armed_reader *read, const void *timer, struct pending *p)
+{
+	struct itimerspec left;
+	int64_t before;
+
+	for (int i = 0; i < 10; i++) {
+		before = wall_ns(CLOCK_MONOTONIC);
+		if (read(timer, &left) != 0 || ts_zero(&left.it_value)) {
+			return false;
+		}
+		if (wall_ns(CLOCK_MONOTONIC) - before < AGREE_NS / 2) {
+			break;
+		}
+	}
+	p->expiry_wns = vmath_add_sat(before, ts_to_ns_sat(&left.it_value));
+	p->interval_wns = ts_to_ns_sat(&left.it_interval);
+	return true;
+}
+
+/*
+ * The kernel's expiry must be what the record, armed under the old clock, makes one
+ * expect: for a repeated timer, modulo its interval.  Timers of a clock that stood
+ * still are as good as for ever away.
+ */
+static bool agrees(const struct armed *armed, const struct pending *p)
+{
+	int64_t off = vmath_sub_sat(p->expiry_wns, armed->due_wns);
+
+	if ((p->interval_wns == 0) != (armed->interval_vns == 0)) {
 		return false;
 	}
-	if (interval > 0) {
-		off %= interval;
-		return off < AGREE_NS || off > interval - AGREE_NS;
+	if (armed->due_wns > INT64_MAX / 4) {
+		return p->expiry_wns > INT64_MAX / 4;
+	}
+	if (p->interval_wns > 0) {
+		off %= p->interval_wns;
+		return off < AGREE_NS || off > p->interval_wns - AGREE_NS;
 	}
 	return off < AGREE_NS && off > -AGREE_NS;
 }
 
-bool armed_again(struct armed *armed, const struct moment *m, const struct itimerspec *kernel,
-		 struct itimerspec *wall)
+/*
+ * The expiry that the kernel would have brought next.  Counted by the kernel's timer and
+ * not by the clock: near an expiry the two may differ, and one would be lost or come
+ * twice.
+ */
+static int64_t kernels_next(const struct armed *armed, const struct pending *p)
 {
+	int64_t off = vmath_sub_sat(p->expiry_wns, armed->due_wns);
+
+	if (p->interval_wns <= 0 || off < p->interval_wns / 2) {
+		return armed->due_vns;
+	}
+	off = vmath_add_sat(off, p->interval_wns / 2) / p->interval_wns;
+	return vmath_add_sat(armed->due_vns, off * armed->interval_vns);
+}
+
+bool armed_again(struct armed *armed, const struct moment *m, armed_reader *read,
+		 const void *timer, struct itimerspec *wall)
+{
+	struct pending p;
+
 	if (armed->due_vns == 0) {
 		return false;
 	}
-	if (ts_zero(&kernel->it_value) || !agrees(armed, m, kernel)) {
+	if (!read_pending(read, timer, &p) || !agrees(armed, &p)) {
 		armed->due_vns = 0;
 		return false;
 	}
-	armed->due_vns = next_due(armed, m);
+	armed->due_vns = kernels_next(armed, &p);
 	*wall = wall_setting(armed, m);
 	return true;
 }

@@ -31,9 +31,10 @@ kernel_mask timers_lock(void);
 void timers_unlock(kernel_mask mask);
 
 /*
- * What to arm the kernel's timer with, in relative wall time, for a program that
- * asks for @value (relative, or absolute with an offset of its clock) and @interval.
- * Fills @armed.  A zero value disarms.
+ * What to arm the kernel's timer with for a program that asks for @want (relative, or
+ * absolute with an offset of its clock): the value is an instant of the wall
+ * CLOCK_MONOTONIC, so that it stays right however long we take to pass it on.  Fills
+ * @armed.  Zero values disarm.
  */
 struct itimerspec armed_set(struct armed *armed, const struct moment *m,
 			    const struct itimerspec *want, bool absolute, int64_t clock_off_ns);
@@ -43,12 +44,18 @@ struct itimerspec armed_set(struct armed *armed, const struct moment *m,
 struct itimerspec armed_left(const struct armed *armed, const struct moment *m,
 			     const struct itimerspec *kernel);
 
+/* Ask the kernel for the time left on a timer; 0 or not. */
+typedef long armed_reader(const void *timer, struct itimerspec *left);
+
 /*
- * For a changed clock: what to arm the kernel's timer with now.  False when there
- * is nothing to do: disarmed, expired, or no longer ours.
+ * For a changed clock: what to arm the kernel's timer with now, as from armed_set().
+ * False when there is nothing to do: disarmed, expired, or no longer ours.
  */
-bool armed_again(struct armed *armed, const struct moment *m, const struct itimerspec *kernel,
-		 struct itimerspec *wall);
+bool armed_again(struct armed *armed, const struct moment *m, armed_reader *read,
+		 const void *timer, struct itimerspec *wall);
+
+/* The same setting for a timer on another clock of the kernel's. */
+struct itimerspec on_clock(struct itimerspec monotonic, clockid_t id);
 
 /* The families' parts; called with the lock held. */
 void itimer_rearm(const struct moment *m);
@@ -58,7 +65,7 @@ void itimer_forget(void);
 void ptimers_forget(void);
 
 /* Keep a record of a new POSIX timer; false when there is no memory for it. */
-bool ptimer_register(clockid_t clock, timer_t id);
+bool ptimer_register(clockid_t clock, const struct sigevent *event, timer_t id);
 
 bool itimerspec_valid(const struct itimerspec *its);
 

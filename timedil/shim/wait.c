@@ -30,7 +30,7 @@ static void slot_compute(struct wait_slot *slot, const struct timedil_page *page
 	if (slot->form == WAIT_RELATIVE) {
 		wall = vmath_sub_sat(wall, m.wall_ns);
 	} else if (slot->form == WAIT_ABSOLUTE_REALTIME) {
-		wall = vmath_add_sat(wall, wall_ns(CLOCK_REALTIME) - m.wall_ns);
+		wall = vmath_add_sat(wall, wall_offset_ns(CLOCK_REALTIME));
 	}
 	slot->ts = ns_to_ts(not_negative(wall));
 	slot->generation = m.generation;
