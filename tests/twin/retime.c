@@ -99,6 +99,7 @@ static int w_cond_timedwait(int64_t ns)
 	do {
 		ret = pthread_cond_timedwait(&cond, &mutex, &ts);
 	} while (ret == 0);
+	pthread_mutex_unlock(&mutex);
 	return ret != ETIMEDOUT;
 }
 
@@ -113,6 +114,7 @@ static int w_cond_clockwait(int64_t ns)
 	do {
 		ret = pthread_cond_clockwait(&cond, &mutex, CLOCK_MONOTONIC, &ts);
 	} while (ret == 0);
+	pthread_mutex_unlock(&mutex);
 	return ret != ETIMEDOUT;
 }
 

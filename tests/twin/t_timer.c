@@ -230,7 +230,7 @@ TWIN(timer_interval, CHECK)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	timer_create(CLOCK_MONOTONIC, &ev, &timer);
 	timer_settime(timer, 0, &its, NULL);
-	ruler_sleep((int64_t)((double)(ns + ns / 4 + ns / 8) * twin_factor()));
+	ruler_sleep((int64_t)((double)ns * 1.375 * twin_factor()));
 	sigwaitinfo(&set, &info);
 	return timer_getoverrun(timer) == 4 ? 0 : fail("another count of overruns");
 }

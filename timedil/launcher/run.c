@@ -305,7 +305,7 @@ static int run_on_clock(const struct options *opt, const char *path, const char 
 
 int cmd_run(int argc, char **argv, struct fault *fault)
 {
-	struct options opt = { .share = NULL };
+	struct options opt = { .command = argv + argc };
 	char *path = NULL, *shim = NULL;
 	int status = -1;
 

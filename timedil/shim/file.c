@@ -42,7 +42,7 @@ void files_init(const char *dirs)
 
 	files.mapped = true;
 	files.count = 0;
-	while (dirs[len] && len < sizeof(files.text) - 1) {
+	while (len < sizeof(files.text) - 1 && dirs[len]) {
 		files.text[len] = dirs[len];
 		len++;
 	}

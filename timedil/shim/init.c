@@ -138,27 +138,24 @@ static void read_settings(struct settings *settings)
 
 static const struct timedil_page *map_page(const char *path)
 {
-	const struct timedil_page *page;
-	long fd, address;
+	const struct timedil_page *page = NULL;
+	long fd, address = -1;
 
 	fd = sys4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 	if (fd < 0) {
 		return NULL;
 	}
-	address = sys6(SYS_mmap, NULL, TIMEDIL_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-	if (sys3(SYS_lseek, fd, 0, SEEK_END) < TIMEDIL_PAGE_BYTES && address > 0) {
-		sys2(SYS_munmap, address, TIMEDIL_PAGE_BYTES);
-		address = -EPROTO;
+	if (sys3(SYS_lseek, fd, 0, SEEK_END) >= TIMEDIL_PAGE_BYTES) {
+		address = sys6(SYS_mmap, NULL, TIMEDIL_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	}
 	sys1(SYS_close, fd);
-	if (address < 0 && address > -4096) {
-		return NULL;
+	if (address > 0 || address < -4095) {
+		page = (const struct timedil_page *)address;
 	}
-	page = (const struct timedil_page *)address;
-	if (page->magic != TIMEDIL_PAGE_MAGIC || page->version != TIMEDIL_PAGE_VERSION ||
-	    page->bytes != sizeof(*page)) {
+	if (page && (page->magic != TIMEDIL_PAGE_MAGIC || page->version != TIMEDIL_PAGE_VERSION ||
+		     page->bytes != sizeof(*page))) {
 		sys2(SYS_munmap, address, TIMEDIL_PAGE_BYTES);
-		return NULL;
+		page = NULL;
 	}
 	return page;
 }

@@ -79,17 +79,49 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	*shim_errno() = saved;
 }
 
+/* The kernel's own form of sigaction. */
+struct kernel_action {
+	void (*handler)(int sig, siginfo_t *info, void *context);
+	unsigned long flags;
+	void (*restorer)(void);
+	kernel_mask mask;
+};
+
+#ifdef __x86_64__
+#define FLAG_RESTORER 0x04000000UL
+
+/* Where the handler returns to.  Debuggers and unwinders know signal frames by just these
+ * instructions. */
+void timedil_restore(void) __attribute__((visibility("hidden")));
+__asm__(".text\n"
+	".balign 16\n"
+	".hidden timedil_restore\n"
+	".globl timedil_restore\n"
+	".type timedil_restore, @function\n"
+	"nop\n"
+	"timedil_restore:\n"
+	"movq $15, %rax\n"
+	"syscall\n"
+	".size timedil_restore, . - timedil_restore\n");
+#else
+#define FLAG_RESTORER 0UL
+#define timedil_restore NULL
+#endif
+
+/* Not through libc: what stands in for its sigaction (a sanitizer) may not be ready. */
 void signals_init(void)
 {
-	struct sigaction action = { .sa_sigaction = on_signal,
-				    .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
+	struct kernel_action action = {
+		.handler = on_signal,
+		.flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | FLAG_RESTORER,
+		.restorer = timedil_restore,
+		.mask = ~(kernel_mask)0,
+	};
+	struct kernel_action before = { .handler = NULL };
 	kernel_mask kick = MASK_OF(TIMEDIL_KICK_SIGNAL);
 
-	if (!next.sigaction) {
-		return;
-	}
-	*(kernel_mask *)&action.sa_mask = ~(kernel_mask)0;
-	next.sigaction(TIMEDIL_KICK_SIGNAL, &action, &program_action);
+	sys4(SYS_rt_sigaction, TIMEDIL_KICK_SIGNAL, &action, &before, KERNEL_MASK_BYTES);
+	program_action.sa_sigaction = before.handler;
 	sys4(SYS_rt_sigprocmask, SIG_UNBLOCK, &kick, NULL, KERNEL_MASK_BYTES);
 }
 

@@ -133,7 +133,7 @@ static char *put_number(char *to, uint64_t n, unsigned width)
 static size_t uptime_text(const struct timedil_page *page, char *text, size_t size)
 {
 	uint64_t now = (uint64_t)virt_boottime_ns(page);
-	char kernel[128], *to = text;
+	char kernel[128] = "", *to = text;
 	long fd = sys4(SYS_openat, AT_FDCWD, "/proc/uptime", O_RDONLY | O_CLOEXEC, 0), n = 0, i = 0;
 
 	if (fd >= 0) {
