@@ -62,10 +62,16 @@ static bool same_namespace(pid_t pid, const char *kind)
 static int enter(pid_t pid, struct err *err)
 {
 	int flags = NAMESPACES | (same_namespace(pid, "user") ? 0 : CLONE_NEWUSER);
+	CLEAN_FREE char *root_path = str_format("/proc/%d/root", (int)pid);
 	CLEAN_CLOSE int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	CLEAN_CLOSE int root = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 || setns(fd, flags)) {
+	if (fd < 0 || root < 0 || setns(fd, flags)) {
 		return err_errno(err, ERR_FAILED, "entering the namespaces of process %d", (int)pid);
+	}
+	/* Where lento itself runs in a chroot, the peer's root is not that of its mounts. */
+	if (fchdir(root) || chroot(".")) {
+		return err_errno(err, ERR_FAILED, "entering the root of process %d", (int)pid);
 	}
 	if (setgroups(0, NULL) || setresgid(0, 0, 0) || setresuid(0, 0, 0) || chdir("/")) {
 		return err_errno(err, ERR_FAILED, "becoming the peer's root");
