@@ -210,11 +210,22 @@ static void drop(struct fabric *f, struct packet *pkt)
 	pool_put(&f->pool, pkt);
 }
 
-static void drop_dropped(struct fabric *f, struct linkq *q)
+static void observe(const struct fabric *f, uint32_t id, int dir, enum fabric_sight sight,
+		    const struct packet *pkt, virt_t at)
 {
+	if (f->cfg.observe) {
+		f->cfg.observe(f->cfg.ctx, id, dir, sight, pkt, at);
+	}
+}
+
+/* What the queue of a line has dropped by itself at @at. */
+static void drop_dropped(struct fabric *f, uint32_t id, int dir, virt_t at)
+{
+	struct linkq *q = &f->links[id].dir[dir];
 	struct packet *pkt;
 
 	while ((pkt = linkq_dropped(q))) {
+		observe(f, id, dir, q->cfg.cut ? FABRIC_CUT : FABRIC_EARLY, pkt, at);
 		drop(f, pkt);
 	}
 }
@@ -261,7 +272,7 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 			linkq_set(&l->dir[d], now, &line[d]);
 			evq_cancel(&f->events, 2 * id + (uint32_t)d);
 			arm(f, id, d);
-			drop_dropped(f, &l->dir[d]);
+			drop_dropped(f, id, d, now);
 		} else {
 			struct rng rng[LINKQ_DRAWS];
 
@@ -293,7 +304,7 @@ int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 		linkq_set(&l->dir[d], now, &line[d]);
 		evq_cancel(&f->events, 2 * id + (uint32_t)d);
 		arm(f, id, d);
-		drop_dropped(f, &l->dir[d]);
+		drop_dropped(f, id, d, now);
 	}
 	return 0;
 }
@@ -326,8 +337,9 @@ void fabric_link_gone(struct fabric *f, uint32_t id)
 
 /* --- packets ------------------------------------------------------------- */
 
-static void drop_unknown(struct fabric *f, struct packet *pkt)
+static void drop_unknown(struct fabric *f, struct packet *pkt, virt_t at)
 {
+	observe(f, pkt->src, WIRE_UP, FABRIC_UNKNOWN, pkt, at);
 	stat_add(&f->cfg.stats->links[pkt->src].unknown_dst_drops, 1);
 	stat_add(&f->totals->unknown_dst_drops, 1);
 	drop(f, pkt);
@@ -340,12 +352,14 @@ static void deliver(struct fabric *f, struct packet *pkt, virt_t due)
 
 	switch (f->cfg.deliver(f->cfg.ctx, pkt, due)) {
 	case FABRIC_GONE:
-		drop_unknown(f, pkt);
+		drop_unknown(f, pkt, due);
 		return;
 	case FABRIC_REFUSED:
+		observe(f, pkt->dst, WIRE_DOWN, FABRIC_FAULT, pkt, due);
 		stat_add(&down->fault_drops, 1);
 		break;
 	case FABRIC_DELIVERED:
+		observe(f, pkt->dst, WIRE_DOWN, FABRIC_PASSED, pkt, due);
 		pair = &f->cfg.stats->pairs[(size_t)pkt->src * f->cfg.max_links + pkt->dst];
 		stat_add(&pair->bytes, pkt->len);
 		stat_add(&pair->packets, 1);
@@ -367,11 +381,12 @@ static void enter(struct fabric *f, struct packet *pkt, uint32_t id, int dir, vi
 
 	if (!linkq_feed(q, now, pkt)) {
 		stat_add(l->limited[dir] ? &q->stats->queue_drops : &q->stats->fault_drops, 1);
+		observe(f, id, dir, l->limited[dir] ? FABRIC_QUEUE_FULL : FABRIC_FAULT, pkt, now);
 		drop(f, pkt);
 	} else if (idle) {
 		arm(f, id, dir);
 	}
-	drop_dropped(f, q);
+	drop_dropped(f, id, dir, now);
 }
 
 /* @pkt has come to the end of the delay after line @dir. */
@@ -395,8 +410,9 @@ static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 	size_t index;
 
 	arm(f, id, dir);
-	drop_dropped(f, &l->dir[dir]);
+	drop_dropped(f, id, dir, at);
 	if (lost) {
+		observe(f, id, dir, FABRIC_LOST, pkt, at);
 		drop(f, pkt);
 		return;
 	}
@@ -408,6 +424,7 @@ static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 		if (between_ns == WIRE_CUT) {
 			stat_add(&up->loss_drops, 1);
 			stat_add(&up->cut_drops, 1);
+			observe(f, id, dir, FABRIC_CUT, pkt, at);
 			drop(f, pkt);
 			return;
 		}
@@ -446,25 +463,28 @@ void fabric_feed(struct fabric *f, virt_t now, uint32_t id, struct packet *pkt, 
 	const struct slot *slot;
 	uint32_t src, dst;
 
+	pkt->len = len;
+	observe(f, id, WIRE_UP, FABRIC_PASSED, pkt, now);
 	if (!ipv4_parse(pkt->data, len, &src, &dst)) {
+		observe(f, id, WIRE_UP, FABRIC_MALFORMED, pkt, now);
 		stat_add(&stats->malformed_drops, 1);
 		pool_put(&f->pool, pkt);
 		return;
 	}
 	if (src != f->links[id].ip) {
+		observe(f, id, WIRE_UP, FABRIC_SPOOFED, pkt, now);
 		stat_add(&stats->spoofed_drops, 1);
 		pool_put(&f->pool, pkt);
 		return;
 	}
 	slot = find_slot(f, dst);
-	pkt->len = len;
 	pkt->src = id;
 	pkt->dst = slot->link;
 	stat_add(&f->totals->held_packets, 1);
 	stat_add(&f->totals->held_bytes, len);
 	stat_max(&f->totals->held_peak_bytes, f->totals->held_bytes);
 	if (slot->link == NO_LINK) {
-		drop_unknown(f, pkt);
+		drop_unknown(f, pkt, now);
 	} else {
 		enter(f, pkt, id, WIRE_UP, now);
 	}

@@ -43,12 +43,34 @@ enum fabric_fate {
 /* Hand @pkt to the peer at link pkt->dst; it was due at @due.  The packet stays the fabric's. */
 typedef enum fabric_fate (*fabric_deliver_fn)(void *ctx, const struct packet *pkt, virt_t due);
 
+/*
+ * What becomes of a packet at one end of the network, for those who look on: a peer's line has
+ * two directions, and each packet on it either passes or is dropped there.
+ */
+enum fabric_sight {
+	FABRIC_PASSED,     /* up: the peer has sent it; down: the peer has been given it */
+	FABRIC_QUEUE_FULL,
+	FABRIC_EARLY,      /* by RED or CoDel */
+	FABRIC_LOST,
+	FABRIC_CUT,        /* the line, or the way between two groups */
+	FABRIC_FAULT,      /* ours: the device refused it, or no buffer was left */
+	FABRIC_UNKNOWN,    /* nobody has its destination address */
+	FABRIC_SPOOFED,
+	FABRIC_MALFORMED,
+	FABRIC_SIGHTS,
+};
+
+/* Called on the path of each packet, so it must not wait.  @pkt holds pkt->len bytes. */
+typedef void (*fabric_observe_fn)(void *ctx, uint32_t link, int dir, enum fabric_sight sight,
+				  const struct packet *pkt, virt_t at);
+
 struct fabric_config {
 	uint32_t max_links, max_groups;
 	uint64_t seed;
 	uint64_t buffer_bytes;
 	struct stats *stats;      /* max_links wide; outlives the fabric */
 	fabric_deliver_fn deliver;
+	fabric_observe_fn observe; /* NULL: nobody looks on */
 	void *ctx;
 };
 

@@ -31,8 +31,17 @@ static struct {
 	struct arrival arrivals[ARRIVALS];
 	unsigned count;
 	enum fabric_fate fate;
-	int64_t sent;
+	int64_t sent, unbuffered;
+	uint64_t seen[LINKS][2][FABRIC_SIGHTS];
 } net;
+
+static void observe(void *ctx, uint32_t link, int dir, enum fabric_sight sight,
+		    const struct packet *pkt, virt_t at)
+{
+	assert_ptr_equal(ctx, &net);
+	assert_true(pkt->len > 0 && at.ns >= 0);
+	net.seen[link][dir][sight]++;
+}
 
 static enum fabric_fate record(void *ctx, const struct packet *pkt, virt_t due)
 {
@@ -57,6 +66,7 @@ static void open_net(uint64_t buffer_bytes)
 		.buffer_bytes = buffer_bytes,
 		.stats = &net.stats,
 		.deliver = record,
+		.observe = observe,
 		.ctx = &net,
 	};
 	struct err err;
@@ -66,6 +76,38 @@ static void open_net(uint64_t buffer_bytes)
 	assert_int_equal(stats_create(&net.stats, LINKS, &fd, &err), 0);
 	close(fd);
 	assert_int_equal(fabric_create(&cfg, &net.fabric, &err), 0);
+}
+
+/* An observer is told of each packet just what the counters say. */
+static void assert_all_observed(void)
+{
+	uint64_t sent = 0, unbuffered = 0, faults = 0;
+
+	for (unsigned i = 0; i < LINKS; i++) {
+		const struct wire_link_stats *s = &net.stats.links[i];
+		const uint64_t *up = net.seen[i][WIRE_UP], *down = net.seen[i][WIRE_DOWN];
+
+		sent += up[FABRIC_PASSED];
+		unbuffered += s->dir[WIRE_UP].fault_drops - up[FABRIC_FAULT];
+		faults += s->dir[WIRE_DOWN].fault_drops - down[FABRIC_FAULT];
+		assert_int_equal(down[FABRIC_PASSED], s->dir[WIRE_DOWN].packets);
+		assert_int_equal(up[FABRIC_UNKNOWN], s->unknown_dst_drops);
+		assert_int_equal(up[FABRIC_SPOOFED], s->spoofed_drops);
+		assert_int_equal(up[FABRIC_MALFORMED], s->malformed_drops);
+		for (int d = 0; d < 2; d++) {
+			const struct wire_dir_stats *dir = &s->dir[d];
+			const uint64_t *seen = net.seen[i][d];
+
+			assert_int_equal(seen[FABRIC_QUEUE_FULL] + seen[FABRIC_EARLY],
+					 dir->queue_drops);
+			assert_int_equal(seen[FABRIC_EARLY], dir->early_drops);
+			assert_int_equal(seen[FABRIC_LOST] + seen[FABRIC_CUT], dir->loss_drops);
+			assert_int_equal(seen[FABRIC_CUT], dir->cut_drops);
+		}
+	}
+	assert_int_equal(sent, net.sent - net.unbuffered);
+	assert_int_equal(unbuffered, net.unbuffered);
+	assert_int_equal(faults, 0);
 }
 
 /* Every packet that went in has come out, was dropped for a counted reason, or is held. */
@@ -89,6 +131,7 @@ static void assert_all_accounted(void)
 static void close_net(void)
 {
 	assert_all_accounted();
+	assert_all_observed();
 	fabric_destroy(net.fabric);
 	stats_unmap(&net.stats);
 }
@@ -124,6 +167,7 @@ static void send_ip(int64_t now_ns, uint32_t id, uint32_t src, uint32_t dst, uin
 	net.sent++;
 	if (!pkt) {
 		fabric_no_buffer(net.fabric, id);
+		net.unbuffered++;
 		return;
 	}
 	memset(pkt->data, 0, 20);
