@@ -490,6 +490,22 @@ void fabric_feed(struct fabric *f, virt_t now, uint32_t id, struct packet *pkt, 
 	}
 }
 
+void fabric_feed_any(struct fabric *f, virt_t now, struct packet *pkt, uint32_t len)
+{
+	const struct slot *slot;
+	uint32_t src, dst;
+
+	if (ipv4_parse(pkt->data, len, &src, &dst)) {
+		slot = find_slot(f, src);
+		if (slot->link != NO_LINK) {
+			fabric_feed(f, now, slot->link, pkt, len);
+			return;
+		}
+	}
+	stat_add(&f->totals->stray_drops, 1);
+	pool_put(&f->pool, pkt);
+}
+
 bool fabric_next(const struct fabric *f, virt_t *when)
 {
 	return evq_first(&f->events, when);

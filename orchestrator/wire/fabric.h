@@ -105,6 +105,12 @@ void fabric_no_buffer(struct fabric *f, uint32_t id);
  */
 void fabric_feed(struct fabric *f, virt_t now, uint32_t id, struct packet *pkt, uint32_t len);
 
+/*
+ * The same, where one device carries the packets of several peers: the source address tells
+ * whose it is.  Of no peer: a stray, dropped.
+ */
+void fabric_feed_any(struct fabric *f, virt_t now, struct packet *pkt, uint32_t len);
+
 /* The instant of the next event; false when nothing is on its way. */
 bool fabric_next(const struct fabric *f, virt_t *when);
 /* Do all that is due up to and including @now. */

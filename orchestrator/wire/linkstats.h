@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "wire/wire.h"
 
-#define STATS_VERSION 2
+#define STATS_VERSION 3
 
 struct stats_header {
 	uint32_t version;

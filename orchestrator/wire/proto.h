@@ -18,13 +18,14 @@
 
 #include "wire/wire.h"
 
-#define PROTO_VERSION 2
+#define PROTO_VERSION 3
 #define PROTO_CONTROL_FD 3
 #define PROTO_STATS_FD 4
 
 enum proto_kind {
 	PROTO_PING = 1,
 	PROTO_ADD_LINK,      /* with the TUN descriptor as SCM_RIGHTS */
+	PROTO_ADD_ANSWERS,   /* likewise */
 	PROTO_SET_LINK,
 	PROTO_SET_DELAY,
 	PROTO_RESET_STATS,

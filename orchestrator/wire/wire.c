@@ -291,6 +291,13 @@ int wire_add_link(struct wire *w, uint32_t id, const struct wire_link *link, int
 	return request(w, &req, tun_fd, REQUEST_TIMEOUT_WMS, err);
 }
 
+int wire_add_answers(struct wire *w, int tun_fd, struct err *err)
+{
+	struct proto_request req = {.kind = PROTO_ADD_ANSWERS};
+
+	return request(w, &req, tun_fd, REQUEST_TIMEOUT_WMS, err);
+}
+
 int wire_set_link(struct wire *w, uint32_t id, const struct wire_link *link, struct err *err)
 {
 	struct proto_request req = {.kind = PROTO_SET_LINK, .id = id, .link = *link};

@@ -138,6 +138,7 @@ struct wire_link_stats {
 struct wire_totals {
 	uint64_t packets, bytes;
 	uint64_t unknown_dst_drops;
+	uint64_t stray_drops;           /* from wire_add_answers(), of no peer */
 	uint64_t held_packets, held_bytes, held_peak_bytes; /* in queues and in flight */
 	uint64_t loops, busy_wns;       /* event loop turns, wall time spent in them */
 	int64_t loop_max_wns;           /* longest turn */
@@ -157,6 +158,13 @@ const char *wire_end_reason(struct wire *wire);
 /* Add link @id; a copy of @tun_fd goes to lento-wire, the caller closes its own. */
 int wire_add_link(struct wire *wire, uint32_t id, const struct wire_link *link,
 		  int tun_fd, struct err *err);
+/*
+ * Where one network namespace holds several peers, each has its TUN device, but what the
+ * kernel answers without a socket (a TCP reset, an ICMP error) takes no peer's: it goes by
+ * the namespace's default route.  Packets read from this device are of the peer that their
+ * source address names.  Once; descriptors as above.
+ */
+int wire_add_answers(struct wire *wire, int tun_fd, struct err *err);
 /* Replace a link's parameters while the run goes on (address and group stay). */
 int wire_set_link(struct wire *wire, uint32_t id, const struct wire_link *link, struct err *err);
 /* One-way delay added between two groups, both ways; WIRE_CUT: nothing gets through. */

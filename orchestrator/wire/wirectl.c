@@ -50,6 +50,14 @@ static int add_link(struct wireloop *l, const struct proto_request *req, int *fd
 	return 0;
 }
 
+static int add_answers(struct wireloop *l, int *fd, struct err *err)
+{
+	if (*fd < 0) {
+		return err_set(err, ERR_USAGE, "answers: no TUN descriptor came along");
+	}
+	return wireloop_add_answers(l, take_fd(fd), err);
+}
+
 static int serve(struct wireloop *l, const struct proto_request *req, int *fd, struct err *err)
 {
 	switch (req->kind) {
@@ -57,6 +65,8 @@ static int serve(struct wireloop *l, const struct proto_request *req, int *fd, s
 		return 0;
 	case PROTO_ADD_LINK:
 		return add_link(l, req, fd, err);
+	case PROTO_ADD_ANSWERS:
+		return add_answers(l, fd, err);
 	case PROTO_SET_LINK:
 		return fabric_set_link(wireloop_fabric(l), wireloop_now(l), req->id, &req->link,
 				       err);

@@ -18,7 +18,7 @@
  * that a change which nobody told about is noticed. */
 #define CLOCK_CHECK_WNS (20 * NS_PER_MS)
 
-/* The TUN device of a peer. */
+/* The TUN device of a peer, or, behind those of all links, the one of wire_add_answers(). */
 struct port {
 	bool is_open;
 	int fd;
@@ -33,7 +33,7 @@ struct wireloop {
 	virt_t now;
 	struct fabric *fabric;
 	struct stats stats;
-	struct port *ports;     /* by link id */
+	struct port *ports;     /* by link id; [max_links]: answers */
 	uint32_t max_links;
 	uint8_t spill[PACKET_BYTES]; /* packets that no buffer is left for */
 };
@@ -117,6 +117,24 @@ static enum fabric_fate write_packet(void *ctx, const struct packet *pkt, virt_t
 
 /* --- packets in ---------------------------------------------------------- */
 
+static void feed(struct wireloop *l, uint32_t id, struct packet *pkt, uint32_t len)
+{
+	if (id < l->max_links) {
+		fabric_feed(l->fabric, l->now, id, pkt, len);
+	} else {
+		fabric_feed_any(l->fabric, l->now, pkt, len);
+	}
+}
+
+static void no_buffer(struct wireloop *l, uint32_t id)
+{
+	if (id < l->max_links) {
+		fabric_no_buffer(l->fabric, id);
+	} else {
+		stat_add(&l->stats.header->totals.stray_drops, 1);
+	}
+}
+
 /* One packet of the peer; false when there is no more to read. */
 static bool read_packet(struct wireloop *l, uint32_t id)
 {
@@ -127,11 +145,11 @@ static bool read_packet(struct wireloop *l, uint32_t id)
 		n = read(l->ports[id].fd, pkt ? pkt->data : l->spill, PACKET_BYTES);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0 && pkt) {
-		fabric_feed(l->fabric, l->now, id, pkt, (uint32_t)n);
+		feed(l, id, pkt, (uint32_t)n);
 		return true;
 	}
 	if (n > 0) {
-		fabric_no_buffer(l->fabric, id);
+		no_buffer(l, id);
 		return true;
 	}
 	if (pkt) {
@@ -285,6 +303,15 @@ int wireloop_add_port(struct wireloop *l, uint32_t id, int fd, struct err *err)
 	return 0;
 }
 
+int wireloop_add_answers(struct wireloop *l, int fd, struct err *err)
+{
+	if (l->ports[l->max_links].is_open) {
+		close(fd);
+		return err_set(err, ERR_USAGE, "answers: there is a device for them");
+	}
+	return wireloop_add_port(l, l->max_links, fd, err);
+}
+
 int wireloop_create(const struct wireloop_config *cfg, struct wireloop **loop, struct err *err)
 {
 	struct wireloop *l = calloc(1, sizeof(*l));
@@ -309,7 +336,7 @@ int wireloop_create(const struct wireloop_config *cfg, struct wireloop **loop, s
 			l->stats.header->max_links, cfg->max_links);
 		goto fail;
 	}
-	l->ports = calloc(cfg->max_links, sizeof(*l->ports));
+	l->ports = calloc((size_t)cfg->max_links + 1, sizeof(*l->ports));
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!l->ports || l->epoll < 0 || watch(l, l->control, CONTROL)) {
 		err_errno(err, ERR_FAILED, "event loop for %u links", cfg->max_links);
@@ -339,7 +366,7 @@ void wireloop_destroy(struct wireloop *l)
 	if (!l) {
 		return;
 	}
-	for (uint32_t i = 0; l->ports && l->fabric && i < l->max_links; i++) {
+	for (uint32_t i = 0; l->ports && l->fabric && i <= l->max_links; i++) {
 		close_port(l, i);
 	}
 	fabric_destroy(l->fabric);

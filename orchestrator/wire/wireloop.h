@@ -48,6 +48,8 @@ struct fabric *wireloop_fabric(struct wireloop *l);
 virt_t wireloop_now(const struct wireloop *l);
 /* The peer of link @id is behind @fd, which is the loop's from here on, also on failure. */
 int wireloop_add_port(struct wireloop *l, uint32_t id, int fd, struct err *err);
+/* The device of wire_add_answers(), likewise. */
+int wireloop_add_answers(struct wireloop *l, int fd, struct err *err);
 void wireloop_reset_stats(struct wireloop *l);
 void wireloop_load_clock(struct wireloop *l);
 

@@ -182,6 +182,38 @@ static void packets_get_through(void **state)
 	assert_true(wire_link_stats(env.wire, 1)->late_sum_vns >= 0);
 }
 
+/* One device for what a kernel answers on behalf of several peers. */
+static void answers_go_out_by_their_source(void **state)
+{
+	struct wire_link link = {0};
+	struct err err;
+	int pair[2];
+	size_t len;
+
+	(void)state;
+	add_peer(0, link);
+	add_peer(1, link);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+				    pair), 0);
+	assert_int_equal(wire_add_answers(env.wire, pair[0], &err), 0);
+	assert_int_equal(wire_add_answers(env.wire, pair[0], &err), -1);
+	assert_int_equal(err.kind, ERR_USAGE);
+	close(pair[0]);
+	env.peer[2] = pair[1];
+	for (uint8_t src = 0; src < PEERS; src++) {
+		uint8_t data[40] = {0x45, 0, 0, sizeof(data), src, [12] = 10, [15] = 1 + src,
+				    [16] = 10, [19] = 2 - src % 2};
+
+		assert_int_equal(send(pair[1], data, sizeof(data), 0), sizeof(data));
+	}
+	assert_int_equal(receive(1, 2000, &len), 0);
+	assert_int_equal(receive(0, 2000, &len), 1);
+	assert_int_equal(wire_ping(env.wire, 1000, &err), 0);
+	assert_int_equal(wire_pair_packets(env.wire, 0, 1), 1);
+	assert_int_equal(wire_pair_packets(env.wire, 1, 0), 1);
+	assert_int_equal(wire_totals(env.wire)->stray_drops, 2);
+}
+
 static void paused_clock_holds_packets(void **state)
 {
 	struct err err;
@@ -399,6 +431,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_WIRE(packets_get_through),
+		WITH_WIRE(answers_go_out_by_their_source),
 		WITH_WIRE(paused_clock_holds_packets),
 		WITH_WIRE(factor_change_is_noticed),
 		WITH_WIRE(peer_that_never_reads_harms_nobody),
