@@ -115,15 +115,8 @@ static json_t *do_set(struct run *run, const json_t *req)
 		return refuse("tdf: expected a factor from 1/1000 to 1000, as in 5, 0.2 or 1/8");
 	}
 	run_log(run, "set tdf %s", text);
-	/* The kernel's constants first: a socket opened under the new factor has them. */
-	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
-		struct err err = { 0 };
-
-		if (run->peers[i].box && rt_peer_set_tdf(run->peers[i].box, tdf, &err)) {
-			run_log(run, "peer %s: %s", run->peers[i].name, err.msg);
-		}
-	}
-	clockctl_set_tdf(run->clock, tdf);
+	run->pacing = false; /* whoever sets a factor wants that one */
+	run_set_tdf(run, tdf);
 	return ok();
 }
 

@@ -273,6 +273,7 @@ static void tick(struct run *run)
 		run_say(run, "warning: %s", err.msg);
 		run_log(run, "%s", err.msg);
 	}
+	run_pace_tick(run);
 	progress_show(run, &c);
 	if (run->ticks % 5 == 0) {
 		check_helpers(run);
@@ -300,8 +301,10 @@ int run_loop(struct run *run, struct err *err)
 {
 	wall_t next_tick = run->loop_begun = wall_now();
 
-	(void)err;
 	host_sampler_restart(run->host);
+	if (run_pace_begin(run, err)) {
+		return -1;
+	}
 	for (;;) {
 		int64_t now = clockctl_elapsed(run->clock);
 

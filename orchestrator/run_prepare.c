@@ -503,6 +503,7 @@ void run_teardown(struct run *run)
 	free(run->start_times);
 	free(run->start_order);
 	free(run->event_order);
+	free(run->late_before);
 	if (run->ns_dir && run->opt->backend == BACKEND_LXC) {
 		umount2(run->ns_dir, MNT_DETACH);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * run_private - the state of a run, shared by the files that make it go
- * (run.c, run_record.c, run_prepare.c, run_links.c, run_start.c, run_loop.c, run_stop.c,
+ * (run.c, run_record.c, run_prepare.c, run_links.c, run_start.c, run_loop.c, run_pace.c, run_stop.c,
  * peers.c, calibrate.c, manifest.c, control.c, progress.c).
  */
 #ifndef LENTO_RUN_PRIVATE_H
@@ -12,6 +12,7 @@
 #include "hostcheck.h"
 #include "observe/host.h"
 #include "observe/timeline.h"
+#include "plan/pacer.h"
 #include "plan/payload.h"
 #include "report/result.h"
 #include "rt/initlink.h"
@@ -90,6 +91,9 @@ struct run {
 	int interrupts;            /* SIGINT and SIGTERM so far */
 	int64_t stop_rule_at;      /* virtual offset when the stop rule came true; -1 */
 	unsigned ticks;
+	bool pacing;               /* the pacer chooses the factor */
+	struct pacer pacer;
+	uint64_t (*late_before)[WIRE_LATE_BUCKETS]; /* by peer, at the last tick; while pacing */
 	bool records_lost;         /* host.csv or timeline.csv could not be written */
 	struct init_event last_probe; /* calibrate: the newest probe result */
 	bool probe_arrived;
@@ -119,6 +123,14 @@ int run_poll(struct run *run, int timeout_ms);
 int run_loop(struct run *run, struct err *err);
 int run_watch(struct run *run, int fd, uint64_t tag, struct err *err);
 enum { TAG_SIGNAL, TAG_INIT, TAG_WIRE, TAG_STORE, TAG_CONTROL };
+
+/* --- run_pace.c ------------------------------------------------------------- */
+
+/* Go on with the factor @tdf: clock, sleepers, kernel TCP. */
+void run_set_tdf(struct run *run, struct tdf tdf);
+/* With "tdf: auto": the run phase begins; then once a wall second, after the host's sample. */
+int run_pace_begin(struct run *run, struct err *err);
+void run_pace_tick(struct run *run);
 
 /* --- run_prepare.c -------------------------------------------------------- */
 

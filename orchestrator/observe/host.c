@@ -179,8 +179,9 @@ struct host_sampler {
 	FILE *csv;
 	wall_t wall0;
 	virt_t virt0;
-	bool have_last;
+	bool have_last, have_interval;
 	struct host_reading last, now;
+	struct host_interval interval; /* between the two newest samples */
 	struct host_summary sum;
 	double idle_sum, steal_sum;
 };
@@ -345,20 +346,26 @@ int host_sampler_open(const char *dir, const char *root, wall_t wall0, virt_t vi
 
 int host_sampler_sample(struct host_sampler *s, wall_t now, virt_t virt, struct err *err)
 {
-	struct host_interval iv;
 	int rc = 0;
 
 	if (take_reading(s, &s->now, err)) {
 		return -1;
 	}
 	if (s->have_last) {
-		host_interval(&s->last, &s->now, &iv);
-		add_to_summary(s, &iv);
-		rc = write_row(s, &iv, now, virt, err);
+		host_interval(&s->last, &s->now, &s->interval);
+		s->have_interval = true;
+		add_to_summary(s, &s->interval);
+		rc = write_row(s, &s->interval, now, virt, err);
 	}
 	s->last = s->now;
 	s->have_last = true;
 	return rc;
+}
+
+bool host_sampler_last(const struct host_sampler *s, struct host_interval *out)
+{
+	*out = s->interval;
+	return s->have_interval;
 }
 
 void host_sampler_restart(struct host_sampler *s)

@@ -81,6 +81,8 @@ int host_sampler_open(const char *dir, const char *root, wall_t wall0, virt_t vi
 		      struct host_sampler **sampler, struct err *err);
 /* Take a sample; call it once a wall second.  The first one only sets the baseline. */
 int host_sampler_sample(struct host_sampler *sampler, wall_t now, virt_t virt, struct err *err);
+/* The last second, between the two newest samples; false while there is none. */
+bool host_sampler_last(const struct host_sampler *sampler, struct host_interval *out);
 /* Forget the summary so far (the run phase begins here). */
 void host_sampler_restart(struct host_sampler *sampler);
 void host_sampler_summary(const struct host_sampler *sampler, struct host_summary *out);

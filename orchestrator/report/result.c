@@ -158,6 +158,7 @@ static json_t *run_json(const struct result *res)
 	put(o, "virt_ns", json_integer(res->virt_ns));
 	put(o, "limit_virt_ns", json_integer(exp->limit_ns));
 	put(o, "tdf", factor(exp->tdf));
+	put(o, "tdf_auto", json_boolean(exp->tdf_auto));
 	put(o, "interrupted", json_boolean(res->interrupted));
 	put(o, "stopped_by", text(res->stopped_by));
 	put(o, "failure", res->failure[0] ? text(res->failure) : json_null());

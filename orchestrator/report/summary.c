@@ -150,12 +150,31 @@ static const char *short_share(double part, double total, char *buf, size_t len)
 	return buf;
 }
 
+/* "2"; "1 to 4" when it has changed; "auto, 1 to 4" when that was lento's doing. */
+static const char *factors(const struct result *res, char *buf, size_t len)
+{
+	struct tdf least = res->exp->tdf, most = least;
+	char a[24], b[24];
+
+	for (size_t i = 0; i < res->tdf_change_count; i++) {
+		struct tdf t = res->tdf_changes[i].tdf;
+
+		least = i == 0 || tdf_double(t) < tdf_double(least) ? t : least;
+		most = i == 0 || tdf_double(t) > tdf_double(most) ? t : most;
+	}
+	tdf_format(least, a, sizeof(a));
+	tdf_format(most, b, sizeof(b));
+	snprintf(buf, len, "%s%s%s%s", res->exp->tdf_auto ? "auto, " : "", a,
+		 strcmp(a, b) ? " to " : "", strcmp(a, b) ? b : "");
+	return buf;
+}
+
 /* --- parts ----------------------------------------------------------------------- */
 
 static void print_header(struct printer *p, const struct result *res)
 {
 	const char *verdict = verdict_name(res->verdict);
-	char upper[16], a[16], b[16], tdf[24];
+	char upper[16], a[16], b[16], tdf[64];
 
 	snprintf(upper, sizeof(upper), "%s", verdict);
 	for (char *c = upper; *c; c++) {
@@ -167,12 +186,9 @@ static void print_header(struct printer *p, const struct result *res)
 	pad_to(p, p->width - (unsigned)strlen(upper));
 	say(p, verdict_shade[res->verdict], "%s", upper);
 	end_line(p);
-	snprintf(tdf, sizeof(tdf), "%.6g", res->exp->tdf.den ?
-		 (double)res->exp->tdf.num / (double)res->exp->tdf.den : NAN);
-	say(p, PLAIN, "%s virtual in %s wall (TDF %s%s)",
+	say(p, PLAIN, "%s virtual in %s wall (TDF %s)",
 	    short_duration((double)res->virt_ns, a, sizeof(a)),
-	    short_duration((double)res->wall_ns, b, sizeof(b)), tdf,
-	    res->tdf_change_count > 1 ? ", changed" : "");
+	    short_duration((double)res->wall_ns, b, sizeof(b)), factors(res, tdf, sizeof(tdf)));
 	if (res->interrupted) {
 		say(p, YELLOW, "  interrupted");
 	} else if (res->stopped_by) {

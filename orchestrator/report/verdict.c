@@ -24,15 +24,11 @@
 
 #include "base/clean.h"
 #include "base/fs.h"
+#include "report/lateness.h"
 #include "report/result.h"
 
 #define NEVER INFINITY
 
-/* A full Ethernet frame's IP packet; what a link may always be busy with. */
-#define FULL_FRAME_BYTES 1500
-/* Below this, lateness is not worth a word whatever the link. */
-#define LATE_FLOOR_VNS (1 * NS_PER_MS)
-#define LATE_DELAY_SHARE 0.10
 /* Less free memory than this, and the page cache is being squeezed. */
 #define MEMORY_FLOOR_BYTES (UINT64_C(128) << 20)
 
@@ -53,11 +49,12 @@ static double ratio(struct tdf tdf)
 	return tdf.den ? (double)tdf.num / (double)tdf.den : 1.0;
 }
 
+/* The first "change" is the factor that the run began with. */
 static double smallest_tdf(const struct result *res)
 {
-	double least = ratio(res->exp->tdf);
+	double least = ratio(res->tdf_change_count ? res->tdf_changes[0].tdf : res->exp->tdf);
 
-	for (size_t i = 0; i < res->tdf_change_count; i++) {
+	for (size_t i = 1; i < res->tdf_change_count; i++) {
 		least = fmin(least, ratio(res->tdf_changes[i].tdf));
 	}
 	return least;
@@ -66,45 +63,6 @@ static double smallest_tdf(const struct result *res)
 static const struct link_spec *link_of(const struct result *res, size_t peer)
 {
 	return peer < res->exp->peer_count ? experiment_peer_link(res->exp, (uint32_t)peer) : NULL;
-}
-
-/* How late (virtual) a packet may reach a peer over @link before it counts. */
-static double late_allowance_vns(const struct link_spec *link)
-{
-	double allowance = LATE_DELAY_SHARE * (double)link->down_delay_ns;
-
-	if (link->down_bps > 0) {
-		allowance += FULL_FRAME_BYTES * 8e9 / (double)link->down_bps;
-	}
-	return fmax(allowance, (double)LATE_FLOOR_VNS);
-}
-
-/* Packets of a histogram beyond @limit_us; within a bucket they are taken as evenly spread. */
-static double packets_beyond(const uint64_t *hist, double limit_us)
-{
-	double beyond = 0;
-
-	for (unsigned k = 0; k < WIRE_LATE_BUCKETS; k++) {
-		double low = k ? ldexp(1, (int)k) : 0, high = ldexp(1, (int)k + 1);
-		double part = (high - limit_us) / (high - low);
-
-		/* The last bucket is open: its packets are at least @low late. */
-		if (k == WIRE_LATE_BUCKETS - 1 && part > 0) {
-			part = 1;
-		}
-		beyond += (double)hist[k] * fmin(fmax(part, 0), 1);
-	}
-	return beyond;
-}
-
-static double packets_of(const uint64_t *hist)
-{
-	double sum = 0;
-
-	for (unsigned k = 0; k < WIRE_LATE_BUCKETS; k++) {
-		sum += (double)hist[k];
-	}
-	return sum;
 }
 
 /* "a, b, c and 5 more" into @text, for peers that @pick selects; returns how many. */
@@ -221,8 +179,8 @@ static double measure_late(const struct result *res, char *text, size_t len)
 		if (!link) {
 			continue;
 		}
-		late += packets_beyond(stats->late_hist, late_allowance_vns(link) * tdf / 1e3);
-		total += packets_of(stats->late_hist);
+		late += lateness_beyond(stats->late_hist, lateness_allowance_vns(link) * tdf / 1e3);
+		total += lateness_packets(stats->late_hist);
 		worst_vms = fmax(worst_vms, (double)stats->late_max_vns / 1e6);
 	}
 	snprintf(text, len, "%.3g %% of %.0f packets later than 1 virtual ms or 10 %% of the link's "

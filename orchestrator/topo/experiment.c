@@ -37,22 +37,52 @@ static int read_seed(struct reader *r, const struct node *node, void *object)
 
 static int read_tdf(struct reader *r, const struct node *node, void *object)
 {
+	struct experiment *exp = object;
 	const char *text = "";
 	char shown[NODE_SHOW_BYTES];
 
 	if (read_text(r, node, "a factor", &text)) {
 		return -1;
 	}
-	if (strcmp(text, "auto") == 0) {
+	exp->tdf_auto = strcmp(text, "auto") == 0;
+	if (!exp->tdf_auto && tdf_parse(text, &exp->tdf)) {
 		return node_fail(r->tree, node, r->err,
-				 "\"auto\" is not supported yet; give a number, for example 2");
-	}
-	if (tdf_parse(text, &((struct experiment *)object)->tdf)) {
-		return node_fail(r->tree, node, r->err,
-				 "%s; a factor from 0.001 to 1000 is allowed, for example 5, 0.2 or \"1/8\"",
-				 node_show(node, shown));
+				 "%s; a factor from 0.001 to 1000 is allowed, for example 5, 0.2 or "
+				 "\"1/8\", or auto", node_show(node, shown));
 	}
 	return 0;
+}
+
+static int read_tdf_range(struct reader *r, const struct node *node, void *object)
+{
+	struct experiment *exp = object;
+	char shown[NODE_SHOW_BYTES];
+
+	if (!exp->tdf_auto) {
+		return node_fail(r->tree, node, r->err,
+				 "\"tdf_range\" bounds \"tdf: auto\"; this experiment's factor is fixed");
+	}
+	if (read_list(r, node, "\"tdf_range\"")) {
+		return -1;
+	}
+	if (node->count != 2) {
+		return node_fail(r->tree, node, r->err,
+				 "the least and the greatest factor are needed, for example [1/8, 64]");
+	}
+	for (size_t i = 0; i < 2; i++) {
+		const char *text = "";
+
+		if (read_text(r, node->items[i], "a factor", &text)) {
+			return -1;
+		}
+		if (tdf_parse(text, &exp->tdf_range[i])) {
+			return node_fail(r->tree, node->items[i], r->err,
+					 "%s; a factor from 0.001 to 1000 is allowed",
+					 node_show(node->items[i], shown));
+		}
+	}
+	return tdf_double(exp->tdf_range[0]) <= tdf_double(exp->tdf_range[1]) ? 0 :
+	       node_fail(r->tree, node, r->err, "the least factor comes first");
 }
 
 static int read_limit(struct reader *r, const struct node *node, void *object)
@@ -68,6 +98,7 @@ static int read_limit(struct reader *r, const struct node *node, void *object)
 
 static const struct field time_fields[] = {
 	{.key = "tdf", .read = read_tdf},
+	{.key = "tdf_range", .read = read_tdf_range},
 	{.key = "limit", .read = read_limit},
 };
 static const struct field_map time_map = {
@@ -124,6 +155,8 @@ static int read_root(struct exp_reader *r)
 
 	exp->seed = 1;
 	exp->tdf = (struct tdf){.num = 1, .den = 1};
+	exp->tdf_range[0] = (struct tdf){.num = 1, .den = 8};
+	exp->tdf_range[1] = (struct tdf){.num = 64, .den = 1};
 	exp->limit_ns = DEFAULT_LIMIT_NS;
 	exp->stop.groups = must_calloc(TREE_MAX_MAP, sizeof(*exp->stop.groups));
 	if (read_fields(&r->base, &root_map, r->base.tree->root, exp)) {
@@ -131,6 +164,9 @@ static int read_root(struct exp_reader *r)
 	}
 	if (!r->has_stop) {
 		default_stop(exp);
+	}
+	if (!exp->tdf_auto) {
+		exp->tdf_range[0] = exp->tdf_range[1] = exp->tdf;
 	}
 	return check_experiment(r);
 }

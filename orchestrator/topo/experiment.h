@@ -195,7 +195,9 @@ struct experiment {
 	char *path;           /* the file it came from; "-" for standard input */
 	char *name;           /* [a-z0-9-], at most 40 characters */
 	uint64_t seed;
-	struct tdf tdf;
+	struct tdf tdf;       /* the factor that the run begins with */
+	bool tdf_auto;        /* lento chooses it, within tdf_range */
+	struct tdf tdf_range[2]; /* least, greatest; without tdf_auto both are tdf */
 	int64_t limit_ns;     /* virtual; the run ends then at the latest */
 	struct payload_spec payload;
 	struct link_spec *links;

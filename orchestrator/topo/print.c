@@ -374,11 +374,17 @@ static void print_stop(const struct experiment *exp, FILE *out)
 
 int experiment_print(const struct experiment *exp, FILE *out)
 {
-	char buf[BUF_BYTES];
+	char buf[BUF_BYTES], least[BUF_BYTES];
 
 	fprintf(out, "name: %s\n", exp->name);
 	fprintf(out, "seed: %" PRIu64 "\n", exp->seed);
-	fprintf(out, "time: {tdf: %s, ", tdf_format(exp->tdf, buf, sizeof(buf)));
+	if (exp->tdf_auto) {
+		fprintf(out, "time: {tdf: auto, tdf_range: [%s, %s], ",
+			tdf_format(exp->tdf_range[0], least, sizeof(least)),
+			tdf_format(exp->tdf_range[1], buf, sizeof(buf)));
+	} else {
+		fprintf(out, "time: {tdf: %s, ", tdf_format(exp->tdf, buf, sizeof(buf)));
+	}
 	fprintf(out, "limit: %s}\n", duration(exp->limit_ns, buf));
 	print_payload(exp, out);
 	print_links(exp, out);

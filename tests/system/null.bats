@@ -34,6 +34,21 @@ idle() {
 	[ -z "$(ls "$LENTO_STATE")" ]
 }
 
+@test "tdf: auto follows the host, within its range, and virtual time goes on evenly" {
+	run plain run --backend null --quiet --results "$RESULTS" --set time.tdf=auto \
+		--set 'time.tdf_range=[1/4, 2]' --set time.limit=6s "$(idle)"
+	echo "$output"
+	json=$RESULTS/latest/results.json
+	[ "$(field "$json" 'r["run"]["tdf_auto"]')" = True ]
+	[ "$(field "$json" 'len(r["tdf_changes"]) > 1')" = True ]
+	[ "$(field "$json" 'all(0.25 <= c["tdf"]["value"] <= 2 for c in r["tdf_changes"])')" = True ]
+	[ "$(field "$json" '[c["at_virt_ns"] for c in r["tdf_changes"]] == sorted(c["at_virt_ns"] for c in r["tdf_changes"])')" = True ]
+	# The wall time is what the factors make of the virtual one, or the rule "clock" speaks.
+	[ "$(field "$json" '[x["rule"] for x in r["verdict"]["reasons"] if x["rule"] == "clock"]')" = "[]" ]
+	grep -q '^time: {tdf: auto, tdf_range: \[1/4, 2\]' "$RESULTS/latest/experiment.resolved.yaml" ||
+		grep -q '^time: {tdf: auto, tdf_range: \[0.25, 2\]' "$RESULTS/latest/experiment.resolved.yaml"
+}
+
 @test "without root a run with containers is refused before anything is made" {
 	run plain run --results "$RESULTS" "$(idle)"
 	echo "$output"

@@ -152,6 +152,9 @@ static void same_experiment(const struct experiment *a, const struct experiment 
 	same_text(a->name, b->name);
 	assert_true(a->seed == b->seed && a->limit_ns == b->limit_ns);
 	assert_true((uint64_t)a->tdf.num * b->tdf.den == (uint64_t)b->tdf.num * a->tdf.den);
+	assert_int_equal(a->tdf_auto, b->tdf_auto);
+	assert_true(tdf_double(a->tdf_range[0]) == tdf_double(b->tdf_range[0]));
+	assert_true(tdf_double(a->tdf_range[1]) == tdf_double(b->tdf_range[1]));
 	assert_true(a->payload.size_bytes == b->payload.size_bytes);
 	assert_true(a->payload.piece_bytes == b->payload.piece_bytes);
 	same_text(a->payload.path, b->payload.path);
@@ -579,7 +582,7 @@ static void bad_sets(void **state)
 		{"links.both.dwon=4Mbit/s", "did you mean \"down\""},
 		{"links.both.down=4", "unit is missing"},
 		{"links.both.down=", "nothing stands here"},
-		{"time.tdf=auto", "not supported yet"},
+		{"time.tdf=automatic", "or auto"},
 		{"time=5", "\"time\" is a map"},
 		{"time.tdf.x=5", "lies below a plain value"},
 		{"groups.aa.count=3", "nothing had this name before"},

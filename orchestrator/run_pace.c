@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * run_pace - the factor of a run: set by hand, or chosen each wall second by the pacer
+ * (plan/pacer.h) from what the last one was like.
+ *
+ * A second is judged by the factor that it was spent under, so the histograms of lateness
+ * that lento-wire adds up are remembered from tick to tick.
+ */
+#include "run_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/lateness.h"
+
+void run_set_tdf(struct run *run, struct tdf tdf)
+{
+	/* The kernel's constants first: a socket opened under the new factor has them. */
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		struct peer *p = &run->peers[i];
+		struct err err = { 0 };
+
+		if (p->box && p->state != PEER_ENDED && rt_peer_set_tdf(p->box, tdf, &err)) {
+			run_log(run, "peer %s: %s", p->name, err.msg);
+		}
+	}
+	clockctl_set_tdf(run->clock, tdf);
+}
+
+/* The share of the packets since the last call that came too late for their link. */
+static double late_share(struct run *run)
+{
+	double tdf = tdf_double(clockctl_tdf(run->clock)), late = 0, all = 0;
+
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		const struct wire_link_stats *stats = wire_link_stats(run->wire, i);
+		double limit_us = lateness_allowance_vns(&run->peers[i].line) * tdf / 1e3;
+		uint64_t fresh[WIRE_LATE_BUCKETS];
+
+		for (unsigned k = 0; k < WIRE_LATE_BUCKETS; k++) {
+			fresh[k] = stats->late_hist[k] - run->late_before[i][k];
+		}
+		memcpy(run->late_before[i], stats->late_hist, sizeof(run->late_before[i]));
+		late += lateness_beyond(fresh, limit_us);
+		all += lateness_packets(fresh);
+	}
+	return all > 0 ? late / all : 0;
+}
+
+int run_pace_begin(struct run *run, struct err *err)
+{
+	if (!run->exp->tdf_auto) {
+		return 0;
+	}
+	if (run->wire) {
+		run->late_before = calloc(run->exp->peer_count, sizeof(*run->late_before));
+		if (!run->late_before) {
+			return err_errno(err, ERR_FAILED, "pacing %u peers", run->exp->peer_count);
+		}
+		late_share(run);
+	}
+	pacer_init(&run->pacer, run->exp->tdf_range[0], run->exp->tdf_range[1],
+		   clockctl_tdf(run->clock));
+	run->pacing = true;
+	return 0;
+}
+
+void run_pace_tick(struct run *run)
+{
+	struct pacer_sample sample = { 0 };
+	struct host_interval host;
+	char text[24];
+
+	if (!run->pacing || clockctl_paused(run->clock)) {
+		return;
+	}
+	sample.late = run->wire ? late_share(run) : 0;
+	if (!host_sampler_last(run->host, &host)) {
+		return;
+	}
+	sample.busy = 1 - host.idle;
+	if (pacer_feed(&run->pacer, &sample)) {
+		run_log(run, "auto: tdf %s, after a second with %.0f %% of the CPUs busy and %.2g %% of "
+			"the packets late", tdf_format(run->pacer.now, text, sizeof(text)),
+			100 * sample.busy, 100 * sample.late);
+		run_set_tdf(run, run->pacer.now);
+	}
+}
