@@ -5,16 +5,20 @@
 #include <string.h>
 
 #include "base/clean.h"
+#include "base/fs.h"
 #include "cmd.h"
 #include "paths.h"
 #include "run.h"
 
 #define MAX_SETS 64
+#define MAX_CAPTURES 64
 
 struct run_args {
 	struct run_options opt;
-	const char *sets[MAX_SETS + 1];
+	const char *sets[MAX_SETS + 2]; /* with that of the captures */
 	size_t set_count;
+	const char *captures[MAX_CAPTURES];
+	size_t capture_count;
 	bool dry_run;
 	const char *file;
 };
@@ -26,6 +30,7 @@ static int parse(int argc, char **argv, struct run_args *a, struct err *err)
 		{ "set", required_argument, NULL, 's' },
 		{ "results", required_argument, NULL, 'r' },
 		{ "no-calibrate", no_argument, NULL, 'C' },
+		{ "capture", required_argument, NULL, 'c' },
 		{ "fix", no_argument, NULL, 'f' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "backend", required_argument, NULL, 'b' },
@@ -50,6 +55,12 @@ static int parse(int argc, char **argv, struct run_args *a, struct err *err)
 			break;
 		case 'C':
 			a->opt.calibrate = false;
+			break;
+		case 'c':
+			if (a->capture_count == MAX_CAPTURES) {
+				return cmd_usage("run", err, "more than %d --capture", MAX_CAPTURES);
+			}
+			a->captures[a->capture_count++] = optarg;
 			break;
 		case 'f':
 			a->opt.fix = true;
@@ -76,16 +87,42 @@ static int parse(int argc, char **argv, struct run_args *a, struct err *err)
 	return 0;
 }
 
+/* The captures as one more --set; NULL: there are none.  The caller frees it. */
+static char *capture_set(const struct run_args *a)
+{
+	char *set = a->capture_count ? str_format("capture.peers=[") : NULL;
+
+	for (size_t i = 0; i < a->capture_count; i++) {
+		char *longer = str_format("%s%s%s", set, i ? ", " : "", a->captures[i]);
+
+		free(set);
+		set = longer;
+	}
+	if (set) {
+		char *whole = str_format("%s]", set);
+
+		free(set);
+		set = whole;
+	}
+	return set;
+}
+
 int cmd_run(int argc, char **argv, struct err *err)
 {
 	struct run_args a = {
 		.opt = { .results_root = "results", .calibrate = true, .argc = argc, .argv = argv },
 	};
 	CLEAN_FREE char *images = NULL;
+	CLEAN_FREE char *capture = NULL;
 	struct experiment *exp;
 	int status = -1, rc;
 
-	if (parse(argc, argv, &a, err) || paths_share("images", &images, err) ||
+	if (parse(argc, argv, &a, err)) {
+		return -1;
+	}
+	capture = capture_set(&a);
+	a.sets[a.set_count] = capture;
+	if (paths_share("images", &images, err) ||
 	    experiment_load(a.file, a.sets, images, &exp, err)) {
 		return -1;
 	}

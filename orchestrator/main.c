@@ -19,7 +19,8 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{ "run", cmd_run,
-	  "[--dry-run] [--set PATH=VALUE]... [--results DIR] [--no-calibrate] [--fix] "
+	  "[--dry-run] [--set PATH=VALUE]... [--results DIR] [--no-calibrate] "
+	  "[--capture PEER]... [--fix] "
 	  "[--quiet] FILE.yaml",
 	  "run an experiment and print its result" },
 	{ "check", cmd_check, "[--peers N] [--fix | --restore] [FILE.yaml]",

@@ -40,6 +40,9 @@ static int run_phases(struct run *run, struct err *err)
 	if (manifest_write(run, err)) {
 		return -1;
 	}
+	if (run_capture(run, err)) {
+		return -1;
+	}
 	run_phase(run, PHASE_START);
 	if (run_start(run, err)) {
 		return -1;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * run_links - the lines of the peers: what the experiment says of them, in the terms
- * of lento-wire, and the events that change them.
+ * of lento-wire, the events that change them, and the captures on them.
  */
 #include "run_private.h"
 
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
+
+#include "base/clean.h"
 
 #define PROBE_QUEUE_PACKETS 4096
 
@@ -204,5 +208,52 @@ void run_link_event(struct run *run, size_t number)
 		change_lines(run, e, number);
 	} else {
 		change_pair(run, e);
+	}
+}
+
+/* --- captures --------------------------------------------------------------- */
+
+static int capture_peer(struct run *run, const struct peer *peer, struct err *err)
+{
+	CLEAN_FREE char *path = str_format("%s/peers/%s/capture.pcapng", run->results_dir,
+					   peer->name);
+	CLEAN_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0) {
+		return err_errno(err, ERR_FAILED, "%s", path);
+	}
+	return wire_capture(run->wire, peer->index, peer->name, run->exp->capture.snap_bytes, fd, err);
+}
+
+int run_capture(struct run *run, struct err *err)
+{
+	for (uint32_t i = 0; run->wire && i < run->exp->peer_count; i++) {
+		if (experiment_captures(run->exp, i) && capture_peer(run, &run->peers[i], err)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void run_capture_end(struct run *run)
+{
+	uint64_t captured = 0, missing = 0;
+	struct err err = { 0 };
+
+	if (!run->wire || !run->exp->capture.count) {
+		return;
+	}
+	if (wire_capture_end(run->wire, &err)) {
+		run_say(run, "warning: captures may end too early: %s", err.msg);
+		run_log(run, "captures: %s", err.msg);
+	}
+	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
+		captured += wire_link_stats(run->wire, i)->captured;
+		missing += wire_link_stats(run->wire, i)->capture_missing;
+	}
+	run_log(run, "captures: %" PRIu64 " packets, %" PRIu64 " missing", captured, missing);
+	if (missing) {
+		run_say(run, "warning: %" PRIu64 " packets are missing in the captures, which have %" PRIu64
+			"; the disk was too slow or is full", missing, captured);
 	}
 }

@@ -166,6 +166,10 @@ void run_link_event(struct run *run, size_t number);
 /* The line of @peer as lento-wire is to make it. */
 void run_link_of(const struct run *run, const struct peer *peer, struct wire_link *out);
 
+/* Begin the captures that the experiment asks for; complete them, and say what they lack. */
+int run_capture(struct run *run, struct err *err);
+void run_capture_end(struct run *run);
+
 /* --- calibrate.c, run_start.c, run_stop.c ----------------------------------- */
 
 int run_calibrate(struct run *run, struct err *err);

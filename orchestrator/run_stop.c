@@ -186,6 +186,7 @@ void run_collect(struct run *run)
 		peer_judge(run, &run->peers[i]);
 	}
 	verify_files(run);
+	run_capture_end(run);
 	read_counters(run);
 	if (run->host) {
 		host_sampler_summary(run->host, &run->res.host);

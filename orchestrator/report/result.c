@@ -338,6 +338,8 @@ static json_t *peer_link_json(const struct wire_link_stats *link)
 	put(o, "unknown_dst_drops", whole(link->unknown_dst_drops));
 	put(o, "spoofed_drops", whole(link->spoofed_drops));
 	put(o, "malformed_drops", whole(link->malformed_drops));
+	put(o, "captured", whole(link->captured));
+	put(o, "capture_missing", whole(link->capture_missing));
 	put(o, "late_max_virt_ns", json_integer(link->late_max_vns));
 	put(o, "late_mean_virt_ns", number(arrived ? (double)link->late_sum_vns / (double)arrived : 0));
 	put(o, "late_hist_wall", histogram(link->late_hist));

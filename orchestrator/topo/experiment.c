@@ -123,6 +123,7 @@ static const struct field root_fields[] = {
 	{.key = "delays", .read = load_delays},
 	{.key = "events", .read = load_events},
 	{.key = "stop", .read = load_stop},
+	{.key = "capture", .read = load_capture},
 };
 static const struct field_map root_map = {
 	"", "an experiment", root_fields, ARRAY_LEN(root_fields),
@@ -132,7 +133,7 @@ const struct field_map *const experiment_field_maps[] = {
 	&root_map, &time_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
 	&overhead_map, &overhead_both_map, &queue_map, &loss_map, &gilbert_map, &jitter_map, &jitter_both_map,
 	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map,
-	&group_link_map, &profile_map, &profile_line_map, NULL,
+	&capture_map, &group_link_map, &profile_map, &profile_line_map, NULL,
 };
 
 /* --- load and destroy ----------------------------------------------------- */
@@ -158,6 +159,7 @@ static int read_root(struct exp_reader *r)
 	exp->tdf_range[0] = (struct tdf){.num = 1, .den = 8};
 	exp->tdf_range[1] = (struct tdf){.num = 64, .den = 1};
 	exp->limit_ns = DEFAULT_LIMIT_NS;
+	exp->capture.snap_bytes = LIMIT_SNAP_MAX;
 	exp->stop.groups = must_calloc(TREE_MAX_MAP, sizeof(*exp->stop.groups));
 	if (read_fields(&r->base, &root_map, r->base.tree->root, exp)) {
 		return -1;
@@ -227,6 +229,7 @@ void experiment_destroy(struct experiment *exp)
 	free(exp->delays);
 	free(exp->events);
 	free(exp->stop.groups);
+	free(exp->capture.of);
 	free(exp->payload.path);
 	free(exp->payload.name);
 	free(exp->path);
@@ -272,6 +275,21 @@ const struct link_spec *experiment_peer_link(const struct experiment *exp, uint3
 
 	return &exp->links[group->peer_links ? group->peer_links[index - group->first_peer]
 					     : group->link];
+}
+
+bool experiment_captures(const struct experiment *exp, uint32_t index)
+{
+	const struct group_spec *group = experiment_group_of(exp, index);
+
+	for (size_t i = 0; i < exp->capture.count; i++) {
+		const struct captured *of = &exp->capture.of[i];
+
+		if (&exp->groups[of->group] == group &&
+		    (of->number == 0 || group->first_peer + of->number - 1 == index)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static void change_rate(enum rate_change what, uint64_t to, uint64_t given, uint64_t *bps, bool *cut)

@@ -184,6 +184,19 @@ struct stop_spec {
 	int64_t linger_ns;  /* go on for so long after the rule has come true */
 };
 
+/* A group, or one of its peers. */
+struct captured {
+	uint32_t group;
+	uint32_t number;      /* of the peer, from 1 as in its name; 0: all of the group */
+};
+
+/* Whose packets are captured. */
+struct capture_spec {
+	struct captured *of;
+	size_t count;
+	uint32_t snap_bytes;  /* of each packet at most */
+};
+
 struct payload_spec {
 	uint64_t size_bytes;  /* 0: the experiment has no payload */
 	uint64_t piece_bytes;
@@ -209,6 +222,7 @@ struct experiment {
 	struct event_spec *events;
 	size_t event_count;
 	struct stop_spec stop;
+	struct capture_spec capture;
 	uint32_t peer_count;
 	struct image **images; /* each image once */
 	size_t image_count;
@@ -235,6 +249,8 @@ char *experiment_peer_name(const struct experiment *exp, uint32_t index);
 uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index);
 /* The access link of peer @index as the experiment gives it. */
 const struct link_spec *experiment_peer_link(const struct experiment *exp, uint32_t index);
+/* Whether the packets of peer @index are captured. */
+bool experiment_captures(const struct experiment *exp, uint32_t index);
 /* Change @link by what @event says; @given is what the experiment gives for it. */
 void link_spec_change(struct link_spec *link, const struct link_spec *given,
 		      const struct event_spec *event);

@@ -23,6 +23,9 @@
 #define LIMIT_PAYLOAD_BYTES (UINT64_C(1) << 40)
 #define LIMIT_PIECES 1000000u
 
+#define LIMIT_SNAP_MIN 20u         /* an IPv4 header, of each captured packet */
+#define LIMIT_SNAP_MAX 65535u      /* the largest IP packet */
+
 #define LIMIT_OVERHEAD_BYTES 256u
 #define LIMIT_MTU_MIN 576u         /* what any IPv4 host must take, RFC 1122 */
 #define FRAME_BYTES 1500u          /* an IP packet of full size */

@@ -39,6 +39,7 @@ int load_start(struct reader *r, const struct node *node, struct group_spec *gro
 int load_delays(struct reader *r, const struct node *node, void *object);
 int load_events(struct reader *r, const struct node *node, void *object);
 int load_stop(struct reader *r, const struct node *node, void *object);
+int load_capture(struct reader *r, const struct node *node, void *object);
 int load_payload(struct reader *r, const struct node *node, void *object);
 
 /* A queue in front of a line of @bps (0: unlimited); settle_queue() fills in what was not
@@ -77,7 +78,7 @@ int check_experiment(struct exp_reader *r);
 extern const struct field_map link_map, delay_both_map, loss_both_map, queue_both_map;
 extern const struct field_map overhead_map, overhead_both_map, queue_map, loss_map, gilbert_map, jitter_map, jitter_both_map;
 extern const struct field_map group_map, start_map, group_link_map, profile_map, profile_line_map;
-extern const struct field_map payload_map, delays_map, event_map, exp_stop_map;
+extern const struct field_map payload_map, delays_map, event_map, exp_stop_map, capture_map;
 
 /* Words by enum, NULL-terminated; print.c writes what the loaders read. */
 extern const char *const after_words[], *const expect_words[], *const do_words[];

@@ -372,6 +372,26 @@ static void print_stop(const struct experiment *exp, FILE *out)
 	fprintf(out, "  linger: %s\n", duration(exp->stop.linger_ns, linger));
 }
 
+static void print_capture(const struct experiment *exp, FILE *out)
+{
+	const struct capture_spec *capture = &exp->capture;
+	char buf[BUF_BYTES];
+
+	if (capture->count == 0) {
+		return;
+	}
+	fputs("capture: {peers: [", out);
+	for (size_t i = 0; i < capture->count; i++) {
+		const struct captured *of = &capture->of[i];
+
+		fprintf(out, "%s%s", i ? ", " : "", exp->groups[of->group].name);
+		if (of->number) {
+			fprintf(out, "-%" PRIu32, of->number);
+		}
+	}
+	fprintf(out, "], snap: %s}\n", units_format_size(capture->snap_bytes, buf, sizeof(buf)));
+}
+
 int experiment_print(const struct experiment *exp, FILE *out)
 {
 	char buf[BUF_BYTES], least[BUF_BYTES];
@@ -398,5 +418,6 @@ int experiment_print(const struct experiment *exp, FILE *out)
 	}
 	print_events(exp, out);
 	print_stop(exp, out);
+	print_capture(exp, out);
 	return fflush(out) || ferror(out) ? -1 : 0;
 }

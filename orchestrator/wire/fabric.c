@@ -49,6 +49,8 @@ struct fabric {
 	struct evq events;
 	uint32_t first_packet;
 	uint8_t *landed;              /* by packet: the direction it has passed last */
+	fabric_observe_fn observe;    /* NULL: nobody looks on */
+	void *observer;
 };
 
 int fabric_create(const struct fabric_config *cfg, struct fabric **fabric, struct err *err)
@@ -213,8 +215,8 @@ static void drop(struct fabric *f, struct packet *pkt)
 static void observe(const struct fabric *f, uint32_t id, int dir, enum fabric_sight sight,
 		    const struct packet *pkt, virt_t at)
 {
-	if (f->cfg.observe) {
-		f->cfg.observe(f->cfg.ctx, id, dir, sight, pkt, at);
+	if (f->observe) {
+		f->observe(f->observer, id, dir, sight, pkt, at);
 	}
 }
 
@@ -333,6 +335,12 @@ void fabric_link_gone(struct fabric *f, uint32_t id)
 	if (id < f->cfg.max_links && f->links[id].state == LINK_UP) {
 		f->links[id].state = LINK_GONE;
 	}
+}
+
+void fabric_watch(struct fabric *f, fabric_observe_fn observer, void *ctx)
+{
+	f->observe = observer;
+	f->observer = ctx;
 }
 
 /* --- packets ------------------------------------------------------------- */

@@ -70,7 +70,6 @@ struct fabric_config {
 	uint64_t buffer_bytes;
 	struct stats *stats;      /* max_links wide; outlives the fabric */
 	fabric_deliver_fn deliver;
-	fabric_observe_fn observe; /* NULL: nobody looks on */
 	void *ctx;
 };
 
@@ -91,6 +90,9 @@ int fabric_set_delay(struct fabric *f, uint32_t group_a, uint32_t group_b, int64
 		     struct err *err);
 /* The peer is no more: what still reaches it is dropped by deliver(). */
 void fabric_link_gone(struct fabric *f, uint32_t id);
+
+/* From now on tell @observe of each packet; NULL: nobody. */
+void fabric_watch(struct fabric *f, fabric_observe_fn observe, void *ctx);
 
 /* A buffer of PACKET_BYTES to read a packet into; NULL when all are in use. */
 struct packet *fabric_buffer(struct fabric *f);

@@ -29,12 +29,19 @@ enum proto_kind {
 	PROTO_SET_LINK,
 	PROTO_SET_DELAY,
 	PROTO_RESET_STATS,
+	PROTO_CAPTURE,       /* with the file's descriptor as SCM_RIGHTS */
+	PROTO_CAPTURE_END,
 	PROTO_CLOCK_CHANGED, /* read the clock page again now; no reply */
 };
 
 struct proto_delay {
 	uint32_t group_a, group_b;
 	int64_t delay_ns;
+};
+
+struct proto_capture {
+	uint32_t snap_bytes;
+	char name[64];           /* of the peer, NUL-terminated */
 };
 
 struct proto_request {
@@ -45,6 +52,7 @@ struct proto_request {
 	union {
 		struct wire_link link;
 		struct proto_delay delay;
+		struct proto_capture capture;
 	};
 };
 

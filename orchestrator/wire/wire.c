@@ -24,6 +24,7 @@
 #include "wire/proto.h"
 
 #define REQUEST_TIMEOUT_WMS 5000
+#define CAPTURE_END_TIMEOUT_WMS 30000  /* a disk may be slow */
 #define EXIT_TIMEOUT_WMS 5000
 
 struct wire {
@@ -324,6 +325,27 @@ int wire_reset_stats(struct wire *w, struct err *err)
 	struct proto_request req = {.kind = PROTO_RESET_STATS};
 
 	return request(w, &req, -1, REQUEST_TIMEOUT_WMS, err);
+}
+
+int wire_capture(struct wire *w, uint32_t id, const char *name, uint32_t snap_bytes, int fd,
+		 struct err *err)
+{
+	struct proto_request req = {
+		.kind = PROTO_CAPTURE, .id = id, .capture = {.snap_bytes = snap_bytes},
+	};
+
+	if (check_id(w, id, err)) {
+		return -1;
+	}
+	snprintf(req.capture.name, sizeof(req.capture.name), "%s", name);
+	return request(w, &req, fd, REQUEST_TIMEOUT_WMS, err);
+}
+
+int wire_capture_end(struct wire *w, struct err *err)
+{
+	struct proto_request req = {.kind = PROTO_CAPTURE_END};
+
+	return request(w, &req, -1, CAPTURE_END_TIMEOUT_WMS, err);
 }
 
 void wire_clock_changed(struct wire *w)

@@ -131,6 +131,7 @@ struct wire_link_stats {
 	uint64_t unknown_dst_drops;     /* sent to an address that is no peer, or no more */
 	uint64_t spoofed_drops;         /* sent from an address not its own */
 	uint64_t malformed_drops;       /* not an IPv4 packet of a sane length */
+	uint64_t captured, capture_missing;  /* packets in its capture file, or not */
 	int64_t late_max_vns, late_sum_vns;  /* of packets delivered to this peer */
 	uint64_t late_hist[WIRE_LATE_BUCKETS];
 };
@@ -171,6 +172,14 @@ int wire_set_link(struct wire *wire, uint32_t id, const struct wire_link *link, 
 #define WIRE_CUT INT64_MAX
 int wire_set_delay(struct wire *wire, uint32_t group_a, uint32_t group_b,
 		   int64_t delay_ns, struct err *err);
+/*
+ * Capture what the peer @name at link @id sends and gets into the file @fd, of which a copy goes to
+ * lento-wire; at most @snap_bytes (above 0) of each packet.  See wire/capture.h.
+ */
+int wire_capture(struct wire *wire, uint32_t id, const char *name, uint32_t snap_bytes, int fd,
+		 struct err *err);
+/* Complete all capture files; their counters are final then. */
+int wire_capture_end(struct wire *wire, struct err *err);
 /*
  * Say that the clock page has changed (rate, pause), so that pending deadlines are met
  * at the new wall instants.  Needs no reply; without it lento-wire notices within 20 ms

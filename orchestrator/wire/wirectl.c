@@ -58,6 +58,19 @@ static int add_answers(struct wireloop *l, int *fd, struct err *err)
 	return wireloop_add_answers(l, take_fd(fd), err);
 }
 
+static int start_capture(struct wireloop *l, const struct proto_request *req, int *fd,
+			 struct err *err)
+{
+	char name[sizeof(req->capture.name)];
+
+	if (*fd < 0) {
+		return err_set(err, ERR_USAGE, "link %u: no file came along", req->id);
+	}
+	memcpy(name, req->capture.name, sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	return wireloop_capture(l, req->id, name, req->capture.snap_bytes, take_fd(fd), err);
+}
+
 static int serve(struct wireloop *l, const struct proto_request *req, int *fd, struct err *err)
 {
 	switch (req->kind) {
@@ -75,6 +88,11 @@ static int serve(struct wireloop *l, const struct proto_request *req, int *fd, s
 					req->delay.group_b, req->delay.delay_ns, err);
 	case PROTO_RESET_STATS:
 		wireloop_reset_stats(l);
+		return 0;
+	case PROTO_CAPTURE:
+		return start_capture(l, req, fd, err);
+	case PROTO_CAPTURE_END:
+		wireloop_capture_end(l);
 		return 0;
 	case PROTO_CLOCK_CHANGED:
 		wireloop_load_clock(l);

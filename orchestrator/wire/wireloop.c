@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "wire/capture.h"
 #include "wire/wirectl.h"
 
 #define READS_PER_TURN 16       /* of one peer */
@@ -32,6 +33,7 @@ struct wireloop {
 	wall_t now_wall;
 	virt_t now;
 	struct fabric *fabric;
+	struct capture *capture; /* NULL until one is asked for */
 	struct stats stats;
 	struct port *ports;     /* by link id; [max_links]: answers */
 	uint32_t max_links;
@@ -273,6 +275,24 @@ virt_t wireloop_now(const struct wireloop *l)
 	return l->now;
 }
 
+int wireloop_capture(struct wireloop *l, uint32_t id, const char *name, uint32_t snap, int fd,
+		     struct err *err)
+{
+	if (!l->capture && capture_create(l->max_links, l->stats.links, &l->capture, err)) {
+		close(fd);
+		return -1;
+	}
+	fabric_watch(l->fabric, capture_observe, l->capture);
+	return capture_add(l->capture, id, name, snap, fd, l->clk.realtime_off_ns, err);
+}
+
+void wireloop_capture_end(struct wireloop *l)
+{
+	fabric_watch(l->fabric, NULL, NULL);
+	capture_destroy(l->capture);
+	l->capture = NULL;
+}
+
 void wireloop_reset_stats(struct wireloop *l)
 {
 	stats_reset(&l->stats);
@@ -369,6 +389,7 @@ void wireloop_destroy(struct wireloop *l)
 	for (uint32_t i = 0; l->ports && l->fabric && i <= l->max_links; i++) {
 		close_port(l, i);
 	}
+	capture_destroy(l->capture);
 	fabric_destroy(l->fabric);
 	free(l->ports);
 	if (l->epoll >= 0) {

@@ -50,6 +50,10 @@ virt_t wireloop_now(const struct wireloop *l);
 int wireloop_add_port(struct wireloop *l, uint32_t id, int fd, struct err *err);
 /* The device of wire_add_answers(), likewise. */
 int wireloop_add_answers(struct wireloop *l, int fd, struct err *err);
+/* Capture at link @id, see capture_add(). */
+int wireloop_capture(struct wireloop *l, uint32_t id, const char *name, uint32_t snap, int fd,
+		     struct err *err);
+void wireloop_capture_end(struct wireloop *l);
 void wireloop_reset_stats(struct wireloop *l);
 void wireloop_load_clock(struct wireloop *l);
 

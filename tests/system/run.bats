@@ -10,10 +10,12 @@ LONG=(--no-calibrate --set links.dsl.up=16kbit/s --set links.lan.up=16kbit/s "$S
 
 @test "a small swarm completes, byte-exact, and leaves nothing" {
 	need_host
-	run "$LENTO" run --results "$RESULTS" "$SMALL"
+	run "$LENTO" run --results "$RESULTS" --capture leechers-1 --capture tracker \
+		--set capture.snap=96B "$SMALL"
 	echo "$output"
 	[ "$status" -eq 0 ] || [ "$status" -eq 5 ]
 	json=$RESULTS/latest/results.json
+	/usr/bin/python3 tests/system/captured.py "$RESULTS/latest" tracker-1 leechers-1
 	[ "$(field "$json" '[p["verified"] for p in r["peers"] if p["role"] == "leech"]')" = "[True, True, True]" ]
 	[ -s "$RESULTS/latest/manifest.json" ]
 	[ -s "$RESULTS/latest/timeline.csv" ]

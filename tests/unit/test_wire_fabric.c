@@ -66,7 +66,6 @@ static void open_net(uint64_t buffer_bytes)
 		.buffer_bytes = buffer_bytes,
 		.stats = &net.stats,
 		.deliver = record,
-		.observe = observe,
 		.ctx = &net,
 	};
 	struct err err;
@@ -76,6 +75,7 @@ static void open_net(uint64_t buffer_bytes)
 	assert_int_equal(stats_create(&net.stats, LINKS, &fd, &err), 0);
 	close(fd);
 	assert_int_equal(fabric_create(&cfg, &net.fabric, &err), 0);
+	fabric_watch(net.fabric, observe, &net);
 }
 
 /* An observer is told of each packet just what the counters say. */

@@ -305,6 +305,50 @@ static void peer_that_is_gone_is_no_load(void **state)
 	assert_int_equal(receive(1, 2000, &len), 3);
 }
 
+static uint64_t file_bytes(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return (uint64_t)st.st_size;
+}
+
+/* What is in the files is the business of test_capture.py. */
+static void capture_is_complete_at_its_end(void **state)
+{
+	FILE *files[2] = {tmpfile(), tmpfile()};
+	uint64_t bytes;
+	struct err err;
+	size_t len;
+
+	(void)state;
+	add_peer(0, (struct wire_link){0});
+	add_peer(1, (struct wire_link){0});
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_non_null(files[i]);
+		assert_int_equal(wire_capture(env.wire, i, "peer", 100, fileno(files[i]), &err), 0);
+	}
+	assert_int_equal(wire_capture(env.wire, 1, "again", 100, fileno(files[1]), &err), -1);
+	send_packet(0, 1, 300, 1);
+	assert_int_equal(receive(1, 2000, &len), 1);
+	assert_int_equal(wire_capture_end(env.wire, &err), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(wire_link_stats(env.wire, i)->captured, 1);
+		assert_int_equal(wire_link_stats(env.wire, i)->capture_missing, 0);
+	}
+	bytes = file_bytes(fileno(files[0]));
+	assert_true(bytes > 300);
+	assert_int_equal(file_bytes(fileno(files[1])), bytes);
+	/* Nothing is captured any more, and it can begin anew. */
+	send_packet(0, 1, 300, 2);
+	assert_int_equal(receive(1, 2000, &len), 2);
+	assert_int_equal(file_bytes(fileno(files[0])), bytes);
+	assert_int_equal(wire_capture(env.wire, 0, "peer", 100, fileno(files[0]), &err), 0);
+	assert_int_equal(wire_capture_end(env.wire, &err), 0);
+	fclose(files[0]);
+	fclose(files[1]);
+}
+
 static void bad_requests_are_refused(void **state)
 {
 	struct wire_link link = {.ip = 5};
@@ -436,6 +480,7 @@ int main(void)
 		WITH_WIRE(factor_change_is_noticed),
 		WITH_WIRE(peer_that_never_reads_harms_nobody),
 		WITH_WIRE(peer_that_is_gone_is_no_load),
+		WITH_WIRE(capture_is_complete_at_its_end),
 		WITH_WIRE(bad_requests_are_refused),
 		WITH_WIRE(stopped_process_does_not_hang_us),
 		WITH_WIRE(killed_process_leaves_its_counters),
