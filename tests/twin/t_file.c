@@ -104,6 +104,31 @@ STAT_TEST(__fxstatat64, struct stat64, 0, __fxstatat64(STAT_VERSION, dirfd, "f",
 #define MTIME(st) ((st).stx_mtime.tv_sec * NS_PER_S + (st).stx_mtime.tv_nsec)
 STAT_TEST(statx, struct statx, 0, statx(dirfd, "f", 0, STATX_BASIC_STATS, &st))
 
+/* The dates of files made one after the other. */
+TWIN(new_file_fstat, READ_BY_TICKS)
+{
+	struct stat st;
+	int dirfd = -1, fd = make(&dirfd, 0), ret = fstat(fd, &st);
+
+	(void)ns;
+	drop(dirfd);
+	strcpy(dir_name, "/tmp/twin-XXXXXX");
+	return ret == 0 ? ns_of(st.st_mtim) : fail("fstat");
+}
+
+TWIN(new_file_statx, READ_BY_TICKS)
+{
+	struct statx st;
+	int dirfd = -1, ret;
+
+	(void)ns;
+	make(&dirfd, 0);
+	ret = statx(dirfd, "f", 0, STATX_BASIC_STATS, &st);
+	drop(dirfd);
+	strcpy(dir_name, "/tmp/twin-XXXXXX");
+	return ret == 0 ? MTIME(st) : fail("statx");
+}
+
 /* --- what the program sets ------------------------------------------------------------------ */
 
 /* Set to a date after the run's begin, then to one long before, and read back.  The kernel
@@ -168,4 +193,16 @@ TWIN(utime_now, CHECK)
 	fstat(fd, &st);
 	drop(dirfd);
 	return judge(ns_of(st.st_mtim), before);
+}
+
+TWIN(touched_file, READ_BY_TICKS)
+{
+	struct stat st;
+	int dirfd = -1, fd = make(&dirfd, 0), ret;
+
+	(void)ns;
+	ret = futimens(fd, NULL) == 0 ? fstat(fd, &st) : -1;
+	drop(dirfd);
+	strcpy(dir_name, "/tmp/twin-XXXXXX");
+	return ret == 0 ? ns_of(st.st_mtim) : fail("futimens");
 }

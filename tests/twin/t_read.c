@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Clock reads. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -142,6 +143,24 @@ TWIN(clocks_kept_distinct, CHECK)
 	return 0;
 }
 
+TWIN(realtime_alarm, READ)
+{
+	struct timespec ts;
+
+	(void)ns;
+	return clock_gettime(CLOCK_REALTIME_ALARM, &ts) == 0 ? ns_of(ts) : TWIN_SKIPPED;
+}
+
+TWIN(boottime_alarm, READ)
+{
+	struct timespec ts;
+
+	(void)ns;
+	return clock_gettime(CLOCK_BOOTTIME_ALARM, &ts) == 0 ? ns_of(ts) : TWIN_SKIPPED;
+}
+
+/* --- CPU time --------------------------------------------------------------------------- */
+
 static int64_t cpu_by_rusage(void)
 {
 	struct rusage ru;
@@ -172,6 +191,46 @@ TWIN(cpu_clocks_stay_real, CHECK)
 		return fail("getrusage differs from the CPU clock");
 	}
 	return 0;
+}
+
+TWIN(process_cpu, READ_CPU)
+{
+	(void)ns;
+	return now_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+TWIN(thread_cpu, READ_CPU)
+{
+	(void)ns;
+	return now_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+TWIN(cpu_of_thread, READ_CPU)
+{
+	clockid_t id;
+
+	(void)ns;
+	return pthread_getcpuclockid(pthread_self(), &id) == 0 ? now_ns(id) : fail("no clock");
+}
+
+TWIN(cpu_of_process, READ_CPU)
+{
+	clockid_t id;
+
+	(void)ns;
+	return clock_getcpuclockid(0, &id) == 0 ? now_ns(id) : fail("no clock");
+}
+
+TWIN(cpu_clock, READ_CPU)
+{
+	(void)ns;
+	return clock() * (NS_PER_S / CLOCKS_PER_SEC);
+}
+
+TWIN(cpu_rusage, READ_CPU)
+{
+	(void)ns;
+	return cpu_by_rusage();
 }
 
 TWIN(times, READ_BY_TICKS)

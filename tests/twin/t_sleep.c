@@ -35,6 +35,11 @@ TWIN(clock_nanosleep_rel_boottime, WAIT)
 	return sleep_on(CLOCK_BOOTTIME, ns, 0);
 }
 
+TWIN(clock_nanosleep_rel_tai, WAIT)
+{
+	return sleep_on(CLOCK_TAI, ns, 0);
+}
+
 TWIN(clock_nanosleep_abs_monotonic, WAIT)
 {
 	return sleep_on(CLOCK_MONOTONIC, ns, TIMER_ABSTIME);

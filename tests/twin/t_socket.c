@@ -4,12 +4,14 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "twin.h"
@@ -206,6 +208,32 @@ TWIN(getsockopt, CHECK)
 	}
 	close(tcp);
 	return 0;
+}
+
+/* The kernel looks at this time-out only when a datagram has come: one comes each few
+ * milliseconds. */
+TWIN(recvmmsg_timeout, WAIT)
+{
+	struct mmsghdr many[1024] = { { .msg_len = 0 } };
+	struct timespec ts = ts_of(ns);
+	int fds[2], got;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) != 0) {
+		return fail("socketpair");
+	}
+	pid = fork();
+	if (pid == 0) {
+		while (send(fds[1], "x", 1, 0) == 1) {
+			ruler_sleep(2 * NS_PER_MS);
+		}
+		_exit(0);
+	}
+	twin_begin();
+	got = recvmmsg(fds[0], many, 1024, 0, &ts);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return got > 0 && got < 1024 ? ns : fail("recvmmsg");
 }
 
 /* --- time stamps ---------------------------------------------------------------------- */

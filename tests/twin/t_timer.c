@@ -141,6 +141,11 @@ TWIN(timer_settime, WAIT)
 	return wait_timer(CLOCK_MONOTONIC, 0, ns);
 }
 
+TWIN(timer_rel_realtime, WAIT)
+{
+	return wait_timer(CLOCK_REALTIME, 0, ns);
+}
+
 TWIN(timer_abs_realtime, WAIT)
 {
 	return wait_timer(CLOCK_REALTIME, TIMER_ABSTIME, ns);

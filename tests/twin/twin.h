@@ -31,6 +31,9 @@ enum twin_kind {
 	TWIN_READ,
 	/* The same in ticks of 10 ms. */
 	TWIN_READ_BY_TICKS,
+	/* Reads a clock of CPU time: the process works between two reads.  Real time or
+	 * dilated time are both right: which it is, is a matter of policy. */
+	TWIN_READ_CPU,
 	/* Looks at something; returns 0. */
 	TWIN_CHECK,
 };
