@@ -80,6 +80,7 @@ static const char *const reasons[FABRIC_SIGHTS] = {
 	[FABRIC_UNKNOWN] = "dropped, address: nobody has the destination",
 	[FABRIC_SPOOFED] = "dropped, address: the source is not the peer's",
 	[FABRIC_MALFORMED] = "dropped, malformed: not one whole IP packet",
+	[FABRIC_NAT] = "dropped, nat: not translated by the gateway",
 };
 
 /* Both threads count here, unlike all other counters. */

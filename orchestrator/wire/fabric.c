@@ -5,58 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clean.h"
-#include "wire/evq.h"
-#include "wire/linkq.h"
+#include "wire/fabric_private.h"
 
 #define BUFFER_BYTES_DEFAULT (UINT64_C(256) << 20)
-#define DELAY_NS_MAX (INT64_C(3600) * NS_PER_S)
-#define NO_LINK UINT32_MAX
 
 /* A queue without a limit gets this share of all buffers, so that one link cannot
  * take them all; a drop there is a fault drop, as nobody asked for it. */
 #define UNLIMITED_SHARE 8
 
-static const char *const dir_names[2] = {[WIRE_UP] = "up", [WIRE_DOWN] = "down"};
-
-enum link_state { LINK_NONE, LINK_UP, LINK_GONE };
-
-struct link {
-	enum link_state state;
-	uint32_t ip, group;
-	struct linkq dir[2];          /* WIRE_UP, WIRE_DOWN */
-	bool limited[2];              /* the queue has a limit of the user's */
-};
-
-/* One slot of the address table; open addressing, at most half full. */
-struct slot {
-	uint32_t ip, link;
-};
-
-/*
- * Events: object 2 * id + direction is a line whose packet has been sent; from
- * first_packet on, a packet that has arrived after a delay.  What it has arrived
- * at follows from `landed`.
- */
-struct fabric {
-	struct fabric_config cfg;
-	struct wire_totals *totals;
-	struct link *links;
-	int64_t *delays;              /* [max_groups * a + b] */
-	struct slot *slots;
-	uint32_t slot_mask;
-	struct pool pool;
-	struct evq events;
-	uint32_t first_packet;
-	uint8_t *landed;              /* by packet: the direction it has passed last */
-	fabric_observe_fn observe;    /* NULL: nobody looks on */
-	void *observer;
-};
+/* A host has an address; a gateway, that and its LAN's prefix. */
+#define ROUTES_PER_LINK 2
 
 int fabric_create(const struct fabric_config *cfg, struct fabric **fabric, struct err *err)
 {
 	struct fabric *f = calloc(1, sizeof(*f));
-	uint32_t slots = 2;
 
 	if (!f) {
 		return err_errno(err, ERR_FAILED, "link emulator");
@@ -68,20 +30,16 @@ int fabric_create(const struct fabric_config *cfg, struct fabric **fabric, struc
 			cfg->max_links, cfg->max_groups);
 		goto fail;
 	}
-	while (slots < 2 * cfg->max_links) {
-		slots *= 2;
-	}
-	f->slot_mask = slots - 1;
 	f->first_packet = 2 * cfg->max_links;
 	f->links = calloc(cfg->max_links, sizeof(*f->links));
 	f->delays = calloc((size_t)cfg->max_groups * cfg->max_groups + 1, sizeof(*f->delays));
-	f->slots = malloc(slots * sizeof(*f->slots));
-	if (!f->links || !f->delays || !f->slots) {
+	if (!f->links || !f->delays) {
 		err_errno(err, ERR_FAILED, "link emulator for %u links", cfg->max_links);
 		goto fail;
 	}
-	for (uint32_t i = 0; i < slots; i++) {
-		f->slots[i].link = NO_LINK;
+	if (route_init(&f->routes, ROUTES_PER_LINK * cfg->max_links, err) ||
+	    lan_init(&f->lans, cfg->max_links, err)) {
+		goto fail;
 	}
 	if (pool_init(&f->pool, cfg->buffer_bytes ? cfg->buffer_bytes : BUFFER_BYTES_DEFAULT,
 		      err)) {
@@ -110,87 +68,12 @@ void fabric_destroy(struct fabric *f)
 	evq_fini(&f->events);
 	pool_fini(&f->pool);
 	free(f->landed);
-	free(f->slots);
+	nat_destroy(f->nat);
+	lan_fini(&f->lans);
+	route_fini(&f->routes);
 	free(f->delays);
 	free(f->links);
 	free(f);
-}
-
-/* The slot of @ip, or the free one where it would go. */
-static struct slot *find_slot(const struct fabric *f, uint32_t ip)
-{
-	uint32_t i = (uint32_t)((ip * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
-
-	for (;; i++) {
-		struct slot *slot = &f->slots[i & f->slot_mask];
-
-		if (slot->link == NO_LINK || slot->ip == ip) {
-			return slot;
-		}
-	}
-}
-
-static int check_aqm(uint32_t id, int dir, const struct wire_aqm *aqm, struct err *err)
-{
-	bool good = aqm->discipline == WIRE_DROP_TAIL;
-
-	if (aqm->discipline == WIRE_RED) {
-		good = aqm->min_bytes > 0 && aqm->max_bytes > aqm->min_bytes &&
-		       aqm->probability > 0 && aqm->probability <= 1 &&
-		       aqm->weight > 0 && aqm->weight <= 1;
-	} else if (aqm->discipline == WIRE_CODEL) {
-		good = aqm->target_ns >= 0 && aqm->target_ns <= DELAY_NS_MAX &&
-		       aqm->interval_ns > 0 && aqm->interval_ns <= DELAY_NS_MAX;
-	}
-	return good ? 0 : err_set(err, ERR_USAGE,
-				  "link %u, %s: the queue's discipline %u has a parameter out of range",
-				  id, dir_names[dir], aqm->discipline);
-}
-
-static int check_line(uint32_t id, int dir, const struct wire_line *line, struct err *err)
-{
-	const double shares[] = {line->loss.good, line->loss.bad, line->loss.p, line->loss.r};
-	const char *name = dir_names[dir];
-
-	if (line->rate_bps > LINKQ_RATE_MAX) {
-		return err_set(err, ERR_USAGE, "link %u, %s: %llu bit/s is more than 1 Tbit/s", id,
-			       name, (unsigned long long)line->rate_bps);
-	}
-	if (line->delay_ns < 0 || line->delay_ns > DELAY_NS_MAX) {
-		return err_set(err, ERR_USAGE, "link %u, %s: a delay of %lld ns is not within 0..1h",
-			       id, name, (long long)line->delay_ns);
-	}
-	if (line->jitter.spread_ns < 0 || line->jitter.spread_ns > DELAY_NS_MAX ||
-	    line->jitter.kind >= WIRE_JITTER_KINDS) {
-		return err_set(err, ERR_USAGE, "link %u, %s: a jitter of %lld ns, kind %u", id, name,
-			       (long long)line->jitter.spread_ns, line->jitter.kind);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(shares); i++) {
-		if (!(shares[i] >= 0 && shares[i] <= 1)) {
-			return err_set(err, ERR_USAGE, "link %u, %s: a loss of %g is not within 0..1",
-				       id, name, shares[i]);
-		}
-	}
-	if (line->overhead.frame_bytes > WIRE_FRAME_BYTES_MAX) {
-		return err_set(err, ERR_USAGE, "link %u, %s: an overhead of %u bytes", id, name,
-			       line->overhead.frame_bytes);
-	}
-	return check_aqm(id, dir, &line->aqm, err);
-}
-
-static int check_link(const struct fabric *f, uint32_t id, const struct wire_link *link,
-		      struct err *err)
-{
-	if (id >= f->cfg.max_links) {
-		return err_set(err, ERR_USAGE, "link %u: ids go up to %u", id,
-			       f->cfg.max_links - 1);
-	}
-	if (link->group >= f->cfg.max_groups) {
-		return err_set(err, ERR_USAGE, "link %u: group %u of %u", id, link->group,
-			       f->cfg.max_groups);
-	}
-	return check_line(id, WIRE_UP, &link->line[WIRE_UP], err) ||
-	       check_line(id, WIRE_DOWN, &link->line[WIRE_DOWN], err) ? -1 : 0;
 }
 
 static void bound_queues(struct fabric *f, struct link *l, const struct wire_link *link,
@@ -205,14 +88,14 @@ static void bound_queues(struct fabric *f, struct link *l, const struct wire_lin
 	}
 }
 
-static void drop(struct fabric *f, struct packet *pkt)
+void fabric_drop(struct fabric *f, struct packet *pkt)
 {
 	stat_set(&f->totals->held_packets, f->totals->held_packets - 1);
 	stat_set(&f->totals->held_bytes, f->totals->held_bytes - pkt->len);
 	pool_put(&f->pool, pkt);
 }
 
-static void observe(const struct fabric *f, uint32_t id, int dir, enum fabric_sight sight,
+void fabric_observe(const struct fabric *f, uint32_t id, int dir, enum fabric_sight sight,
 		    const struct packet *pkt, virt_t at)
 {
 	if (f->observe) {
@@ -227,8 +110,8 @@ static void drop_dropped(struct fabric *f, uint32_t id, int dir, virt_t at)
 	struct packet *pkt;
 
 	while ((pkt = linkq_dropped(q))) {
-		observe(f, id, dir, q->cfg.cut ? FABRIC_CUT : FABRIC_EARLY, pkt, at);
-		drop(f, pkt);
+		fabric_observe(f, id, dir, q->cfg.cut ? FABRIC_CUT : FABRIC_EARLY, pkt, at);
+		fabric_drop(f, pkt);
 	}
 }
 
@@ -242,6 +125,22 @@ static void arm(struct fabric *f, uint32_t id, int dir)
 	}
 }
 
+/* Give a link its address and what it is. */
+static int place_link(struct fabric *f, uint32_t id, const struct wire_link *link, struct err *err)
+{
+	struct link *l = &f->links[id];
+
+	l->kind = (enum wire_link_kind)link->kind;
+	l->ip = ip_v4(link->ip);
+	l->group = link->group;
+	l->lan = LAN_NONE;
+	l->nat = NO_NAT;
+	if (link->in_lan || link->kind == WIRE_GATEWAY) {
+		return fabric_add_to_lan(f, id, link, err);
+	}
+	return route_add(&f->routes, SPACE_PUBLIC, l->ip, 128, id, err);
+}
+
 int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
 		    struct err *err)
 {
@@ -252,22 +151,18 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 			       [LINKQ_RED] = "red-down"},
 	};
 	struct wire_line line[2];
-	struct slot *slot;
 	struct link *l;
 
-	if (check_link(f, id, link, err)) {
+	if (fabric_check_link(f, id, link, err)) {
 		return -1;
 	}
 	l = &f->links[id];
-	slot = find_slot(f, link->ip);
-	if (l->state == LINK_UP || (slot->link != NO_LINK && slot->link != id) ||
-	    (l->state == LINK_GONE && l->ip != link->ip)) {
+	if (l->state == LINK_UP || (l->state == LINK_GONE && !ip_equal(l->ip, ip_v4(link->ip)))) {
 		return err_set(err, ERR_FAILED, "link %u or its address is in use", id);
 	}
-	slot->ip = link->ip;
-	slot->link = id;
-	l->ip = link->ip;
-	l->group = link->group;
+	if (l->state == LINK_NONE && place_link(f, id, link, err)) {
+		return err_wrap(err, "link %u or its address is in use", id);
+	}
 	bound_queues(f, l, link, line);
 	for (int d = 0; d < 2; d++) {
 		if (l->state == LINK_GONE) {
@@ -294,7 +189,7 @@ int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 	struct wire_line line[2];
 	struct link *l;
 
-	if (check_link(f, id, link, err)) {
+	if (fabric_check_link(f, id, link, err)) {
 		return -1;
 	}
 	l = &f->links[id];
@@ -334,6 +229,7 @@ void fabric_link_gone(struct fabric *f, uint32_t id)
 {
 	if (id < f->cfg.max_links && f->links[id].state == LINK_UP) {
 		f->links[id].state = LINK_GONE;
+		lan_leave_all(&f->lans, id);
 	}
 }
 
@@ -345,12 +241,12 @@ void fabric_watch(struct fabric *f, fabric_observe_fn observer, void *ctx)
 
 /* --- packets ------------------------------------------------------------- */
 
-static void drop_unknown(struct fabric *f, struct packet *pkt, virt_t at)
+void fabric_drop_unknown(struct fabric *f, struct packet *pkt, virt_t at)
 {
-	observe(f, pkt->src, WIRE_UP, FABRIC_UNKNOWN, pkt, at);
+	fabric_observe(f, pkt->src, WIRE_UP, FABRIC_UNKNOWN, pkt, at);
 	stat_add(&f->cfg.stats->links[pkt->src].unknown_dst_drops, 1);
 	stat_add(&f->totals->unknown_dst_drops, 1);
-	drop(f, pkt);
+	fabric_drop(f, pkt);
 }
 
 static void deliver(struct fabric *f, struct packet *pkt, virt_t due)
@@ -360,14 +256,14 @@ static void deliver(struct fabric *f, struct packet *pkt, virt_t due)
 
 	switch (f->cfg.deliver(f->cfg.ctx, pkt, due)) {
 	case FABRIC_GONE:
-		drop_unknown(f, pkt, due);
+		fabric_drop_unknown(f, pkt, due);
 		return;
 	case FABRIC_REFUSED:
-		observe(f, pkt->dst, WIRE_DOWN, FABRIC_FAULT, pkt, due);
+		fabric_observe(f, pkt->dst, WIRE_DOWN, FABRIC_FAULT, pkt, due);
 		stat_add(&down->fault_drops, 1);
 		break;
 	case FABRIC_DELIVERED:
-		observe(f, pkt->dst, WIRE_DOWN, FABRIC_PASSED, pkt, due);
+		fabric_observe(f, pkt->dst, WIRE_DOWN, FABRIC_PASSED, pkt, due);
 		pair = &f->cfg.stats->pairs[(size_t)pkt->src * f->cfg.max_links + pkt->dst];
 		stat_add(&pair->bytes, pkt->len);
 		stat_add(&pair->packets, 1);
@@ -377,11 +273,11 @@ static void deliver(struct fabric *f, struct packet *pkt, virt_t due)
 		stat_add(&f->totals->packets, 1);
 		break;
 	}
-	drop(f, pkt);
+	fabric_drop(f, pkt);
 }
 
 /* @pkt arrives at the queue of a line at @now. */
-static void enter(struct fabric *f, struct packet *pkt, uint32_t id, int dir, virt_t now)
+void fabric_enter(struct fabric *f, struct packet *pkt, uint32_t id, int dir, virt_t now)
 {
 	struct link *l = &f->links[id];
 	struct linkq *q = &l->dir[dir];
@@ -389,28 +285,49 @@ static void enter(struct fabric *f, struct packet *pkt, uint32_t id, int dir, vi
 
 	if (!linkq_feed(q, now, pkt)) {
 		stat_add(l->limited[dir] ? &q->stats->queue_drops : &q->stats->fault_drops, 1);
-		observe(f, id, dir, l->limited[dir] ? FABRIC_QUEUE_FULL : FABRIC_FAULT, pkt, now);
-		drop(f, pkt);
+		fabric_observe(f, id, dir, l->limited[dir] ? FABRIC_QUEUE_FULL : FABRIC_FAULT, pkt, now);
+		fabric_drop(f, pkt);
 	} else if (idle) {
 		arm(f, id, dir);
 	}
 	drop_dropped(f, id, dir, now);
 }
 
-/* @pkt has come to the end of the delay after line @dir. */
-static void land(struct fabric *f, struct packet *pkt, int dir, virt_t at)
+/* @pkt has come to the end of the delay after a line of link @id. */
+static void land(struct fabric *f, struct packet *pkt, uint32_t id, int dir, virt_t at)
 {
-	if (dir == WIRE_UP) {
-		enter(f, pkt, pkt->dst, WIRE_DOWN, at);
-	} else {
+	const struct link *l = &f->links[id];
+
+	if (l->kind == WIRE_GATEWAY && dir == WIRE_DOWN) {
+		fabric_lan_arrive(f, pkt, id, at);
+	} else if (dir == WIRE_DOWN) {
 		deliver(f, pkt, at);
+	} else if (l->lan != LAN_NONE) {
+		fabric_lan_switch(f, pkt, at);
+	} else {
+		fabric_enter(f, pkt, pkt->dst, WIRE_DOWN, at);
 	}
+}
+
+/* What lies between link @id, which has sent @pkt, and where that goes; false: it is cut. */
+static bool way_between(const struct fabric *f, uint32_t id, const struct packet *pkt,
+			int64_t *between_ns)
+{
+	const struct link *l = &f->links[id];
+
+	*between_ns = 0;
+	if (l->lan == LAN_NONE) {
+		*between_ns = f->delays[(size_t)f->cfg.max_groups * l->group +
+					f->links[pkt->dst].group];
+	}
+	return *between_ns != WIRE_CUT;
 }
 
 /* The line of link @id has sent its packet at @at: on to the delay, and the next one. */
 static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 {
 	struct link *l = &f->links[id];
+	struct wire_dir_stats *stats = l->dir[dir].stats;
 	bool lost = false;
 	struct packet *pkt = linkq_take(&l->dir[dir], &lost);
 	int64_t between_ns = 0;
@@ -420,33 +337,30 @@ static void leave(struct fabric *f, uint32_t id, int dir, virt_t at)
 	arm(f, id, dir);
 	drop_dropped(f, id, dir, at);
 	if (lost) {
-		observe(f, id, dir, FABRIC_LOST, pkt, at);
-		drop(f, pkt);
+		fabric_observe(f, id, dir, FABRIC_LOST, pkt, at);
+		fabric_drop(f, pkt);
 		return;
 	}
-	if (dir == WIRE_UP) {
-		struct wire_dir_stats *up = l->dir[dir].stats;
-
-		between_ns = f->delays[(size_t)f->cfg.max_groups * l->group +
-				       f->links[pkt->dst].group];
-		if (between_ns == WIRE_CUT) {
-			stat_add(&up->loss_drops, 1);
-			stat_add(&up->cut_drops, 1);
-			observe(f, id, dir, FABRIC_CUT, pkt, at);
-			drop(f, pkt);
-			return;
-		}
-		stat_add(&up->packets, 1);
-		stat_add(&up->bytes, pkt->len);
+	if (dir == WIRE_UP && !way_between(f, id, pkt, &between_ns)) {
+		stat_add(&stats->loss_drops, 1);
+		stat_add(&stats->cut_drops, 1);
+		fabric_observe(f, id, dir, FABRIC_CUT, pkt, at);
+		fabric_drop(f, pkt);
+		return;
+	}
+	/* What comes down to a peer counts when the peer has it. */
+	if (dir == WIRE_UP || l->kind == WIRE_GATEWAY) {
+		stat_add(&stats->packets, 1);
+		stat_add(&stats->bytes, pkt->len);
 	}
 	out = linkq_arrival(&l->dir[dir], at);
 	out.ns += between_ns;
 	if (out.ns == at.ns) {
-		land(f, pkt, dir, at);
+		land(f, pkt, id, dir, at);
 		return;
 	}
 	index = (size_t)(pkt - f->pool.packets);
-	f->landed[index] = (uint8_t)dir;
+	f->landed[index] = 2 * id + (uint32_t)dir;
 	evq_put(&f->events, f->first_packet + (uint32_t)index, out);
 }
 
@@ -465,50 +379,69 @@ void fabric_no_buffer(struct fabric *f, uint32_t id)
 	stat_add(&f->cfg.stats->links[id].dir[WIRE_UP].fault_drops, 1);
 }
 
+/* Count @pkt as held, from here to fabric_drop(). */
+static void hold(struct fabric *f, const struct packet *pkt)
+{
+	stat_add(&f->totals->held_packets, 1);
+	stat_add(&f->totals->held_bytes, pkt->len);
+	stat_max(&f->totals->held_peak_bytes, f->totals->held_bytes);
+}
+
+struct packet *fabric_copy(struct fabric *f, const struct packet *pkt)
+{
+	struct packet *copy = pool_get(&f->pool);
+
+	if (copy) {
+		memcpy(copy->data, pkt->data, pkt->len);
+		copy->len = pkt->len;
+		copy->src = pkt->src;
+		hold(f, copy);
+	}
+	return copy;
+}
+
 void fabric_feed(struct fabric *f, virt_t now, uint32_t id, struct packet *pkt, uint32_t len)
 {
 	struct wire_link_stats *stats = &f->cfg.stats->links[id];
-	const struct slot *slot;
-	uint32_t src, dst;
+	const struct link *l = &f->links[id];
+	struct ip_head head;
 
 	pkt->len = len;
-	observe(f, id, WIRE_UP, FABRIC_PASSED, pkt, now);
-	if (!ipv4_parse(pkt->data, len, &src, &dst)) {
-		observe(f, id, WIRE_UP, FABRIC_MALFORMED, pkt, now);
+	fabric_observe(f, id, WIRE_UP, FABRIC_PASSED, pkt, now);
+	if (!ip_parse(pkt->data, len, &head)) {
+		fabric_observe(f, id, WIRE_UP, FABRIC_MALFORMED, pkt, now);
 		stat_add(&stats->malformed_drops, 1);
 		pool_put(&f->pool, pkt);
 		return;
 	}
-	if (src != f->links[id].ip) {
-		observe(f, id, WIRE_UP, FABRIC_SPOOFED, pkt, now);
+	if (!ip_equal(head.src, l->ip)) {
+		fabric_observe(f, id, WIRE_UP, FABRIC_SPOOFED, pkt, now);
 		stat_add(&stats->spoofed_drops, 1);
 		pool_put(&f->pool, pkt);
 		return;
 	}
-	slot = find_slot(f, dst);
 	pkt->src = id;
-	pkt->dst = slot->link;
-	stat_add(&f->totals->held_packets, 1);
-	stat_add(&f->totals->held_bytes, len);
-	stat_max(&f->totals->held_peak_bytes, f->totals->held_bytes);
-	if (slot->link == NO_LINK) {
-		drop_unknown(f, pkt, now);
+	pkt->dst = l->lan != LAN_NONE ? fabric_lan_destination(f, id, head.dst)
+				      : route_find(&f->routes, SPACE_PUBLIC, head.dst);
+	hold(f, pkt);
+	if (pkt->dst == NO_LINK) {
+		fabric_drop_unknown(f, pkt, now);
 	} else {
-		enter(f, pkt, id, WIRE_UP, now);
+		fabric_enter(f, pkt, id, WIRE_UP, now);
 	}
 }
 
 void fabric_feed_any(struct fabric *f, virt_t now, struct packet *pkt, uint32_t len)
 {
-	const struct slot *slot;
-	uint32_t src, dst;
+	struct ip_head head;
+	uint32_t link = NO_LINK;
 
-	if (ipv4_parse(pkt->data, len, &src, &dst)) {
-		slot = find_slot(f, src);
-		if (slot->link != NO_LINK) {
-			fabric_feed(f, now, slot->link, pkt, len);
-			return;
-		}
+	if (ip_parse(pkt->data, len, &head)) {
+		link = route_find(&f->routes, SPACE_PUBLIC, head.src);
+	}
+	if (link != NO_LINK && f->links[link].kind == WIRE_PEER) {
+		fabric_feed(f, now, link, pkt, len);
+		return;
 	}
 	stat_add(&f->totals->stray_drops, 1);
 	pool_put(&f->pool, pkt);
@@ -530,7 +463,9 @@ void fabric_run(struct fabric *f, virt_t now)
 			leave(f, object / 2, (int)(object % 2), at);
 		} else {
 			object -= f->first_packet;
-			land(f, &f->pool.packets[object], f->landed[object], at);
+			uint32_t line = f->landed[object];
+
+			land(f, &f->pool.packets[object], line / 2, (int)(line % 2), at);
 		}
 	}
 }

@@ -10,11 +10,14 @@
  *	up queue and line  full, or too long for RED or CoDel: queue drop
  *	                   up loss
  *	                   a cut between the two groups: lost
-	in flight          up delay and its jitter, + delay between the two groups
+ *	in flight          up delay and its jitter, + delay between the two groups
  *	down queue, line   as up
  *	                   down loss
  *	in flight          down delay and its jitter
  *	deliver()          refused: fault drop; peer gone: unknown destination
+ *
+ * A peer in a LAN has the LAN's switch, its gateway and the WAN line between its own line and
+ * the rest; fabric_lan.c shows that way.
  *
  * Each stage is entered at the exact instant at which the one before was left,
  * however late the emulator itself is: fabric_run() works through the pending events in
@@ -57,6 +60,7 @@ enum fabric_sight {
 	FABRIC_UNKNOWN,    /* nobody has its destination address */
 	FABRIC_SPOOFED,
 	FABRIC_MALFORMED,
+	FABRIC_NAT,        /* a gateway's would not translate it */
 	FABRIC_SIGHTS,
 };
 
@@ -68,6 +72,7 @@ struct fabric_config {
 	uint32_t max_links, max_groups;
 	uint64_t seed;
 	uint64_t buffer_bytes;
+	uint32_t nat_sessions;    /* of all NATs together; 0: a default */
 	struct stats *stats;      /* max_links wide; outlives the fabric */
 	fabric_deliver_fn deliver;
 	void *ctx;
@@ -82,7 +87,10 @@ void fabric_destroy(struct fabric *f);
  */
 int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
 		    struct err *err);
-/* Replace parameters at @now; address and group stay.  Packets that are past a
+/* Of a gateway with a NAT; before the peers talk. */
+int fabric_add_forward(struct fabric *f, uint32_t id, const struct wire_forward *forward,
+		       struct err *err);
+/* Replace the lines at @now; all else stays.  Packets that are past a
  * stage keep what they got there. */
 int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
 		    struct err *err);

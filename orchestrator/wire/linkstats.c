@@ -105,7 +105,13 @@ void stats_reset(struct stats *stats)
 		.held_bytes = t->held_bytes,
 		.held_peak_bytes = t->held_bytes,
 	};
-	memset(stats->links, 0, n * sizeof(*stats->links));
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t bindings = stats->links[i].nat.bindings;
+
+		stats->links[i] = (struct wire_link_stats){
+			.nat = {.bindings = bindings, .bindings_peak = bindings},
+		};
+	}
 	/* The matrix is sparse: give its pages back rather than touch them all. */
 	if (madvise(stats->pairs, (size_t)n * n * sizeof(*stats->pairs), MADV_REMOVE)) {
 		memset(stats->pairs, 0, (size_t)n * n * sizeof(*stats->pairs));

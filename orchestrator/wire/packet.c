@@ -72,25 +72,3 @@ void pool_put(struct pool *pool, struct packet *pkt)
 	pool->free = pkt;
 	pool->used--;
 }
-
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-bool ipv4_parse(const uint8_t *data, size_t len, uint32_t *src, uint32_t *dst)
-{
-	size_t header, total;
-
-	if (len < 20 || data[0] >> 4 != 4) {
-		return false;
-	}
-	header = (size_t)(data[0] & 15) * 4;
-	total = (size_t)data[2] << 8 | data[3];
-	if (header < 20 || total < header || total != len) {
-		return false;
-	}
-	*src = be32(data + 12);
-	*dst = be32(data + 16);
-	return true;
-}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * packet - packets held by the emulator: where their bytes lie, and what their
- * header says.
+ * packet - packets held by the emulator, and where their bytes lie.
  *
  * All packets come from one pool of fixed size, made at the start; that bound is the
  * bound on everything the emulator holds.  Free packets form a stack, so a lightly
@@ -10,7 +9,6 @@
 #ifndef LENTO_PACKET_H
 #define LENTO_PACKET_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,11 +41,5 @@ void pool_fini(struct pool *pool);
 /* NULL when all are in use. */
 struct packet *pool_get(struct pool *pool);
 void pool_put(struct pool *pool, struct packet *pkt);
-
-/*
- * Is this one whole IPv4 packet?  Gives its addresses in host byte order.  Checksums
- * are the receiver's concern, as on a real wire.
- */
-bool ipv4_parse(const uint8_t *data, size_t len, uint32_t *src, uint32_t *dst);
 
 #endif

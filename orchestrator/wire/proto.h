@@ -18,7 +18,7 @@
 
 #include "wire/wire.h"
 
-#define PROTO_VERSION 3
+#define PROTO_VERSION 5
 #define PROTO_CONTROL_FD 3
 #define PROTO_STATS_FD 4
 
@@ -26,6 +26,8 @@ enum proto_kind {
 	PROTO_PING = 1,
 	PROTO_ADD_LINK,      /* with the TUN descriptor as SCM_RIGHTS */
 	PROTO_ADD_ANSWERS,   /* likewise */
+	PROTO_ADD_GATEWAY,
+	PROTO_ADD_FORWARD,
 	PROTO_SET_LINK,
 	PROTO_SET_DELAY,
 	PROTO_RESET_STATS,
@@ -53,6 +55,7 @@ struct proto_request {
 		struct wire_link link;
 		struct proto_delay delay;
 		struct proto_capture capture;
+		struct wire_forward forward;
 	};
 };
 

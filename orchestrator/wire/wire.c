@@ -299,6 +299,24 @@ int wire_add_answers(struct wire *w, int tun_fd, struct err *err)
 	return request(w, &req, tun_fd, REQUEST_TIMEOUT_WMS, err);
 }
 
+int wire_add_gateway(struct wire *w, uint32_t id, const struct wire_link *link, struct err *err)
+{
+	struct proto_request req = {.kind = PROTO_ADD_GATEWAY, .id = id, .link = *link};
+
+	if (check_id(w, id, err)) {
+		return -1;
+	}
+	return request(w, &req, -1, REQUEST_TIMEOUT_WMS, err);
+}
+
+int wire_add_forward(struct wire *w, uint32_t id, const struct wire_forward *forward,
+		     struct err *err)
+{
+	struct proto_request req = {.kind = PROTO_ADD_FORWARD, .id = id, .forward = *forward};
+
+	return request(w, &req, -1, REQUEST_TIMEOUT_WMS, err);
+}
+
 int wire_set_link(struct wire *w, uint32_t id, const struct wire_link *link, struct err *err)
 {
 	struct proto_request req = {.kind = PROTO_SET_LINK, .id = id, .link = *link};

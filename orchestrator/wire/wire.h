@@ -103,10 +103,39 @@ struct wire_line {
 
 enum { WIRE_UP = 0, WIRE_DOWN = 1 };
 
-/* An access link. */
+/* See wire/nat.h for what each does. */
+enum wire_nat_kind {
+	WIRE_NAT_NONE, WIRE_NAT_FULL_CONE, WIRE_NAT_RESTRICTED, WIRE_NAT_PORT_RESTRICTED,
+	WIRE_NAT_SYMMETRIC, WIRE_NAT_KINDS,
+};
+
+/* What ends a session that is silent; TRANSITORY: TCP that is half open or closing. */
+enum wire_nat_timer {
+	WIRE_NAT_UDP, WIRE_NAT_TCP, WIRE_NAT_TCP_TRANSITORY, WIRE_NAT_ICMP, WIRE_NAT_TIMERS,
+};
+
+struct wire_nat {
+	uint32_t kind;            /* enum wire_nat_kind */
+	bool hairpin;             /* hosts inside reach each other by the public address */
+	uint16_t port_min, port_max;
+	int64_t timeout_ns[WIRE_NAT_TIMERS];
+};
+
+/*
+ *	WIRE_PEER     the access link of a peer, with a TUN device; in a LAN, its port there
+ *	WIRE_GATEWAY  the line that a LAN shares to the outside
+ */
+enum wire_link_kind { WIRE_PEER, WIRE_GATEWAY, WIRE_LINK_KINDS };
+
 struct wire_link {
-	uint32_t ip;              /* host byte order */
-	uint32_t group;
+	uint32_t kind;            /* enum wire_link_kind */
+	uint32_t ip;              /* host byte order; of a gateway with NAT the public one */
+	uint32_t group;           /* of a peer in a LAN it does not matter, its gateway's does */
+	bool in_lan;              /* a peer that is behind a gateway */
+	uint32_t lan;             /* that one's link id; it is added first */
+	uint32_t inside_ip;       /* of a gateway: the prefix of its LAN's addresses */
+	uint32_t inside_bits;
+	struct wire_nat nat;      /* of a gateway; without one, its LAN's addresses are public */
 	struct wire_line line[2]; /* WIRE_UP, WIRE_DOWN */
 };
 
@@ -126,11 +155,23 @@ struct wire_dir_stats {
 	int64_t queue_peak_ns;          /* longest sojourn, until sent whole; virtual */
 };
 
+struct wire_nat_stats {
+	uint64_t created;               /* bindings so far */
+	uint64_t bindings, bindings_peak; /* now, and the most at one time */
+	uint64_t filtered_drops;        /* from outside, nobody inside had asked for it */
+	uint64_t exhausted_drops;       /* no port was free for another binding */
+	uint64_t hairpin_drops;         /* from inside to the public address, hairpin off */
+	uint64_t unsupported_drops;     /* nothing that a NAT can translate */
+};
+
 struct wire_link_stats {
 	struct wire_dir_stats dir[2];   /* WIRE_UP, WIRE_DOWN */
+	struct wire_nat_stats nat;      /* of a gateway */
+	uint64_t to_many;               /* multicasts and broadcasts of a host that its LAN has got */
+	uint64_t copies;                /* that were made of them, for as many hosts */
 	uint64_t unknown_dst_drops;     /* sent to an address that is no peer, or no more */
 	uint64_t spoofed_drops;         /* sent from an address not its own */
-	uint64_t malformed_drops;       /* not an IPv4 packet of a sane length */
+	uint64_t malformed_drops;       /* not an IP packet of a sane length */
 	uint64_t captured, capture_missing;  /* packets in its capture file, or not */
 	int64_t late_max_vns, late_sum_vns;  /* of packets delivered to this peer */
 	uint64_t late_hist[WIRE_LATE_BUCKETS];
@@ -166,7 +207,18 @@ int wire_add_link(struct wire *wire, uint32_t id, const struct wire_link *link,
  * source address names.  Once; descriptors as above.
  */
 int wire_add_answers(struct wire *wire, int tun_fd, struct err *err);
-/* Replace a link's parameters while the run goes on (address and group stay). */
+/* Add a gateway as link @id. */
+int wire_add_gateway(struct wire *wire, uint32_t id, const struct wire_link *link,
+		     struct err *err);
+/* A port of gateway @id's public address that leads to a host inside, for TCP (6) or UDP (17). */
+struct wire_forward {
+	uint32_t inside_ip;
+	uint16_t port, inside_port;
+	uint8_t protocol;
+};
+int wire_add_forward(struct wire *wire, uint32_t id, const struct wire_forward *forward,
+		     struct err *err);
+/* Replace the lines of a link while the run goes on (all else stays). */
 int wire_set_link(struct wire *wire, uint32_t id, const struct wire_link *link, struct err *err);
 /* One-way delay added between two groups, both ways; WIRE_CUT: nothing gets through. */
 #define WIRE_CUT INT64_MAX

@@ -40,6 +40,9 @@ static int add_link(struct wireloop *l, const struct proto_request *req, int *fd
 	if (*fd < 0) {
 		return err_set(err, ERR_USAGE, "link %u: no TUN descriptor came along", req->id);
 	}
+	if (req->link.kind != WIRE_PEER) {
+		return err_set(err, ERR_USAGE, "link %u: no peer's", req->id);
+	}
 	if (fabric_add_link(wireloop_fabric(l), wireloop_now(l), req->id, &req->link, err)) {
 		return -1;
 	}
@@ -48,6 +51,14 @@ static int add_link(struct wireloop *l, const struct proto_request *req, int *fd
 		return -1;
 	}
 	return 0;
+}
+
+static int add_gateway(struct wireloop *l, const struct proto_request *req, struct err *err)
+{
+	if (req->link.kind != WIRE_GATEWAY) {
+		return err_set(err, ERR_USAGE, "link %u: no gateway's", req->id);
+	}
+	return fabric_add_link(wireloop_fabric(l), wireloop_now(l), req->id, &req->link, err);
 }
 
 static int add_answers(struct wireloop *l, int *fd, struct err *err)
@@ -80,6 +91,10 @@ static int serve(struct wireloop *l, const struct proto_request *req, int *fd, s
 		return add_link(l, req, fd, err);
 	case PROTO_ADD_ANSWERS:
 		return add_answers(l, fd, err);
+	case PROTO_ADD_GATEWAY:
+		return add_gateway(l, req, err);
+	case PROTO_ADD_FORWARD:
+		return fabric_add_forward(wireloop_fabric(l), req->id, &req->forward, err);
 	case PROTO_SET_LINK:
 		return fabric_set_link(wireloop_fabric(l), wireloop_now(l), req->id, &req->link,
 				       err);

@@ -322,12 +322,12 @@ static void bad_packets_are_counted(void **state)
 	send_ip(0, 0, ip_of(0), ip_of(5), 100, 0);
 	assert_int_equal(s->unknown_dst_drops, 2);
 	assert_int_equal(net.stats.header->totals.unknown_dst_drops, 2);
-	/* Cut off, IPv6, a header longer than the packet, too short for a header. */
+	/* Cut off, IPv6 likewise, a header longer than the packet, too short for a header. */
 	static const struct {
 		uint8_t version_ihl;
 		uint8_t total;
 		uint32_t len;
-	} bad[] = {{0x45, 100, 99}, {0x45, 100, 101}, {0x60, 40, 40}, {0x4f, 40, 40},
+	} bad[] = {{0x45, 100, 99}, {0x45, 100, 101}, {0x60, 40, 41}, {0x4f, 40, 40},
 		   {0x44, 40, 40}, {0x45, 19, 19}, {0x45, 1, 1}, {0x45, 0, 20}};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
