@@ -96,6 +96,11 @@ static struct vclock load(const struct clockctl *ctl)
 	return clk;
 }
 
+void clockctl_load(const struct clockctl *ctl, struct vclock *clk)
+{
+	vtime_load(ctl->page, clk);
+}
+
 bool clockctl_paused(const struct clockctl *ctl)
 {
 	return load(ctl).state != TIMEDIL_RUNNING;

@@ -31,6 +31,8 @@ void clockctl_set_tdf(struct clockctl *ctl, struct tdf tdf);
 /* The run begins now: offsets count from here. */
 void clockctl_mark_origin(struct clockctl *ctl);
 
+/* The clock as it is. */
+void clockctl_load(const struct clockctl *ctl, struct vclock *clk);
 bool clockctl_paused(const struct clockctl *ctl);
 struct tdf clockctl_tdf(const struct clockctl *ctl);
 virt_t clockctl_now(const struct clockctl *ctl);

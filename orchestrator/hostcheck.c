@@ -32,6 +32,7 @@ static const struct check checks[] = {
 	{ "seccomp", "keeps peers from harmful system calls", probe_seccomp, { 0 } },
 	{ "images", "the clients of the experiment", probe_images, { 0 } },
 	{ "tcp reno", "scales with the TDF by itself", probe_reno, { 0 } },
+	{ "tcp bpf", "initial RTO and CUBIC in virtual time", probe_tcp_bpf, { 0 } },
 	{ "clocksource", "clock reads without a system call", probe_clocksource, { 0 } },
 	{ "pressure", "stall times in host.csv", probe_pressure, { 0 } },
 	{ "swap", "a fault that waits for a disk stops a peer", probe_swap, { 0 } },

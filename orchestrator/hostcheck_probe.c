@@ -20,6 +20,7 @@
 
 #include "base/clean.h"
 #include "base/fs.h"
+#include "rt/tcp_bpf.h"
 #include "topo/image.h"
 
 /* What a peer's program and its namespaces take, measured on small clients (ctorrent
@@ -417,6 +418,40 @@ void probe_reno(const struct hostcheck_query *q, const struct need *need, struct
 	}
 	say(item, "not among the congestion controls of this kernel");
 	lack(item, CHECK_WARN, "CUBIC's growth is in wall time; compare runs of one TDF only");
+}
+
+/* Loads the programs on this host; of an invented one it sees what they need. */
+static bool bpf_loads(const struct hostcheck_query *q, bool cubic, struct err *why)
+{
+	CLEAN_FREE char *mounts = slurp(q, "/proc/self/mounts");
+
+	if (!exists(q, "/sys/kernel/btf/vmlinux", F_OK)) {
+		err_set(why, ERR_HOST, "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+		return false;
+	}
+	if (!has_word(mounts, "cgroup2")) {
+		err_set(why, ERR_HOST, "no cgroup version 2 is mounted");
+		return false;
+	}
+	return !is_real(q) || tcp_bpf_probe(cubic, why) == 0;
+}
+
+void probe_tcp_bpf(const struct hostcheck_query *q, const struct need *need,
+		   struct hostcheck_item *item)
+{
+	bool wanted = q->exp && q->exp->tcp.congestion == CONGESTION_CUBIC;
+	struct err why = { 0 };
+
+	(void)need;
+	if (bpf_loads(q, true, &why)) {
+		say(item, "loads: initial RTO, and CUBIC where an experiment asks for it");
+		return;
+	}
+	say(item, "%s: %.100s", bpf_loads(q, false, NULL) ? "only the initial RTO" : "does not load",
+	    why.msg);
+	lack(item, wanted ? CHECK_FAIL : CHECK_WARN, "%s",
+	     wanted ? "\"tcp: {congestion: reno}\" needs no more than a sysctl" :
+		      "results name what stays in wall time (run.unscaled)");
 }
 
 void probe_clocksource(const struct hostcheck_query *q, const struct need *need,

@@ -183,11 +183,22 @@ static int make_payload(struct run *run, struct err *err)
 
 /* --- the clock ---------------------------------------------------------------------- */
 
+static void tell_runtime(struct run *run)
+{
+	struct vclock clk;
+
+	clockctl_load(run->clock, &clk);
+	rt_set_clock(run->rt, &clk);
+}
+
 /* Tell everybody who sleeps on the old rate; they then compute their waits anew. */
 static void clock_changed(void *arg)
 {
 	struct run *run = arg;
 
+	if (run->rt) {
+		tell_runtime(run);
+	}
 	if (run->wire) {
 		wire_clock_changed(run->wire);
 	}
@@ -284,6 +295,9 @@ static int start_helpers(struct run *run, struct err *err)
 
 static int make_runtime(struct run *run, struct err *err)
 {
+	static const enum rt_congestion congestions[] = {
+		[CONGESTION_RENO] = RT_RENO, [CONGESTION_CUBIC] = RT_CUBIC, [CONGESTION_HOST] = RT_HOST,
+	};
 	CLEAN_FREE char *socket_path = str_format("%s/init.sock", run->share_dir);
 	CLEAN_FREE char *policy = NULL;
 
@@ -296,10 +310,17 @@ static int make_runtime(struct run *run, struct err *err)
 	struct rt_config cfg = {
 		.run_id = run->state->id, .state_dir = run->state->dir, .ns_dir = run->ns_dir,
 		.share_dir = run->share_dir, .seccomp_policy = policy, .userns = true,
+		.tcp = {
+			.congestion = congestions[run->exp->tcp.congestion], .wall = !run->exp->tcp.dilate,
+		},
 	};
 
-	return run->opt->backend == BACKEND_NULL ? rt_null_create(&cfg, &run->rt, err)
-						 : rt_lxc_create(&cfg, &run->rt, err);
+	if (run->opt->backend == BACKEND_NULL ? rt_null_create(&cfg, &run->rt, err)
+					      : rt_lxc_create(&cfg, &run->rt, err)) {
+		return -1;
+	}
+	tell_runtime(run);
+	return 0;
 }
 
 /* Of one instant: in the order of the file. */

@@ -388,6 +388,13 @@ static char *group_of(const struct cgroup_hierarchy *h, const char *name)
 	return str_format("%s/" TOP "/%s", h->dir, name);
 }
 
+char *cgroup_v2_dir(const struct cgroups *cg, const char *name)
+{
+	const struct cgroup_hierarchy *h = cgroups_v2(cg);
+
+	return h ? group_of(h, name) : NULL;
+}
+
 static bool has_word(const char *path, const char *word)
 {
 	CLEAN_FREE char *text = NULL;

@@ -64,6 +64,8 @@ int cgroup_make_run(const struct cgroups *cg, const char *run_id, struct err *er
 
 /* Below, @name is "<run>/<peer>" or "<run>". */
 
+/* Its directory in the version 2 hierarchy, which the caller frees; NULL: there is none. */
+char *cgroup_v2_dir(const struct cgroups *cg, const char *name);
 /* Make it; fine when it exists. */
 int cgroup_make(const struct cgroups *cg, const char *name, struct err *err);
 /* Move the calling process into the peer's group of every hierarchy. */

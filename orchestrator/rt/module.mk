@@ -1,6 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 $(BUILD)/lento-init: orchestrator/rt/initproto.h
 
+# Programs for the kernel, which become a part of ours (tcp_bpf.c).
+BPF_CLANG ?= clang
+BPF_OBJ := $(BUILD)/bpf/tcp.bpf.o
+BPF_EMBED := $(BUILD)/obj/orchestrator/rt/tcp_bpf_elf.o
+
+$(BPF_OBJ): orchestrator/rt/bpf/tcp.bpf.c $(wildcard orchestrator/rt/bpf/*.h)
+	@mkdir -p $(@D)
+	$(BPF_CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
+		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+
+$(BPF_EMBED): orchestrator/rt/tcp_bpf_elf.S $(BPF_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -DTCP_BPF_ELF='"$(BPF_OBJ)"' -c -o $@ $<
+
+$(BUILD)/liblento.a: $(BPF_EMBED)
+
 # Tests that need root start containers from a program of their own.
 tests: $(BUILD)/tests/system/rt_lxc
 

@@ -69,9 +69,14 @@ void rt_peer_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid))
 	peer->rt->ops->peer_each_pid(peer, act);
 }
 
+void rt_set_clock(struct rt *rt, const struct vclock *clk)
+{
+	rt->ops->set_clock(rt, clk);
+}
+
 const char *rt_unscaled(const struct rt *rt)
 {
-	return rt->ops->unscaled();
+	return rt->ops->unscaled(rt);
 }
 
 int rt_check_name(const char *what, const char *name, struct err *err)

@@ -22,6 +22,18 @@
 struct rt;
 struct rt_peer;
 
+/* What chooses the window of a peer's TCP sockets. */
+enum rt_congestion {
+	RT_RENO,  /* clocked by ACKs alone */
+	RT_CUBIC, /* CUBIC by the virtual clock */
+	RT_HOST,  /* whatever the host has as its default, in wall time */
+};
+
+struct rt_tcp {
+	enum rt_congestion congestion;
+	bool wall;          /* leave the kernel's time constants as they are */
+};
+
 struct rt_config {
 	const char *run_id;       /* [a-z0-9-]; cgroups are lento/<run_id>/<peer> */
 	const char *state_dir;    /* on disk; rt keeps what it needs below it */
@@ -30,6 +42,7 @@ struct rt_config {
 	const char *seccomp_policy; /* path of the policy file */
 	const char *extra_root;   /* an image's root instead of the host's /usr, or NULL */
 	bool userns;              /* map peers' root to an unprivileged range */
+	struct rt_tcp tcp;
 };
 
 struct rt_peer_spec {
@@ -87,14 +100,18 @@ int rt_peer_usage(const struct rt_peer *peer, struct rt_usage *usage, struct err
 int rt_peer_freeze(struct rt_peer *peer, bool frozen, struct err *err);
 /* SIGKILL everything in it. */
 int rt_peer_kill(struct rt_peer *peer, struct err *err);
-/* A new factor for the TCP constants of its namespace; reaches sockets opened afterwards. */
+/* A new factor for the time constants of its network namespace.  A socket keeps the
+ * minimum RTO that it was opened with. */
 int rt_peer_set_tdf(struct rt_peer *peer, struct tdf tdf, struct err *err);
 
 /* Do @act for each process of a peer. */
 void rt_peer_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid));
 
+/* The virtual clock is now @clk: for what runs in the kernel.  After each change, and at first. */
+void rt_set_clock(struct rt *rt, const struct vclock *clk);
+
 /* The constants of kernel TCP that stay in wall time whatever the factor; for the
- * result.  A static text. */
+ * result.  Lives as long as @rt. */
 const char *rt_unscaled(const struct rt *rt);
 
 /* --- from another process ("lento exec", "lento destroy") ----------------- */

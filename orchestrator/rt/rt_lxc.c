@@ -38,7 +38,7 @@
 #include "rt/netns.h"
 #include "rt/rootfs.h"
 #include "rt/rt_ops.h"
-#include "rt/tcp_netns.h"
+#include "rt/tcp_run.h"
 #include "rt/userns.h"
 
 #define PRIVATE_DIR "/run/lxc"
@@ -61,6 +61,7 @@ struct lxc_rt {
 	bool userns;
 	bool mounted; /* the tmpfs at PRIVATE_DIR */
 	struct cgroups cg;
+	struct tcp_run *tcp;
 	unsigned way_count;
 	struct way ways[MAX_WAYS];
 };
@@ -438,7 +439,7 @@ static int start(struct lxc_rt *lx, struct lxc_peer *p, const struct rt_peer_spe
 		return err_set(err, ERR_HOST, "container cannot be started (user namespace: %s): %s",
 			       lx->userns ? "yes" : "no", reason);
 	}
-	if (tcp_netns_apply(p->peer.init_pid, spec->tdf, err) ||
+	if (tcp_run_apply(lx->tcp, p->peer.init_pid, spec->tdf, err) ||
 	    netns_links_up(p->peer.init_pid, spec->ifname ? "eth0" : NULL, err)) {
 		return -1;
 	}
@@ -551,7 +552,17 @@ static int lxc_kill(struct rt_peer *peer, struct err *err)
 
 static int lxc_set_tdf(struct rt_peer *peer, struct tdf tdf, struct err *err)
 {
-	return tcp_netns_apply(peer->init_pid, tdf, err);
+	return tcp_run_apply(((struct lxc_rt *)peer->rt)->tcp, peer->init_pid, tdf, err);
+}
+
+static void lxc_set_clock(struct rt *rt, const struct vclock *clk)
+{
+	tcp_run_set_clock(((struct lxc_rt *)rt)->tcp, clk);
+}
+
+static const char *lxc_unscaled(const struct rt *rt)
+{
+	return tcp_run_unscaled(((const struct lxc_rt *)rt)->tcp);
 }
 
 static void lxc_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid))
@@ -566,6 +577,7 @@ static void lxc_destroy(struct rt *rt)
 	struct lxc_rt *lx = (struct lxc_rt *)rt;
 
 	cgroup_kill(&lx->cg, lx->run_id, NULL, NULL);
+	tcp_run_destroy(lx->tcp);
 	cgroup_remove(&lx->cg, lx->run_id, NULL);
 	cgroup_remove_top(&lx->cg);
 	cgroups_free(&lx->cg);
@@ -596,7 +608,8 @@ static const struct rt_ops lxc_ops = {
 	.peer_kill = lxc_kill,
 	.peer_set_tdf = lxc_set_tdf,
 	.peer_each_pid = lxc_each_pid,
-	.unscaled = tcp_netns_unscaled,
+	.set_clock = lxc_set_clock,
+	.unscaled = lxc_unscaled,
 };
 
 static int check_namespaces(struct err *err)
@@ -633,6 +646,13 @@ static int mount_private_dir(struct err *err)
 	return 0;
 }
 
+static int make_tcp(struct lxc_rt *lx, const struct rt_tcp *cfg, struct err *err)
+{
+	CLEAN_FREE char *dir = cgroup_v2_dir(&lx->cg, lx->run_id);
+
+	return tcp_run_create(cfg, dir, &lx->tcp, err);
+}
+
 static int set_up(struct lxc_rt *lx, const struct rt_config *cfg, struct err *err)
 {
 	CLEAN_FREE char *boot_group = NULL;
@@ -650,6 +670,9 @@ static int set_up(struct lxc_rt *lx, const struct rt_config *cfg, struct err *er
 	}
 	boot_group = str_format("%s/_boot", lx->run_id);
 	if (cgroup_make(&lx->cg, boot_group, err)) {
+		return -1;
+	}
+	if (make_tcp(lx, &cfg->tcp, err)) {
 		return -1;
 	}
 	return rootfs_build(ROOT_DIR, cfg->extra_root ? cfg->extra_root : "/", err);

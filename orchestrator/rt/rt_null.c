@@ -320,8 +320,15 @@ static void null_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid))
 	}
 }
 
-static const char *null_unscaled(void)
+static void null_set_clock(struct rt *rt, const struct vclock *clk)
 {
+	(void)rt;
+	(void)clk; /* nothing of a run lies in the kernel */
+}
+
+static const char *null_unscaled(const struct rt *rt)
+{
+	(void)rt;
 	return "all of kernel TCP (without containers it is the host's)";
 }
 
@@ -336,6 +343,7 @@ static const struct rt_ops null_ops = {
 	.peer_kill = null_kill,
 	.peer_set_tdf = null_set_tdf,
 	.peer_each_pid = null_each_pid,
+	.set_clock = null_set_clock,
 	.unscaled = null_unscaled,
 };
 

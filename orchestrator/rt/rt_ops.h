@@ -20,7 +20,8 @@ struct rt_ops {
 	int (*peer_kill)(struct rt_peer *peer, struct err *err);
 	int (*peer_set_tdf)(struct rt_peer *peer, struct tdf tdf, struct err *err);
 	void (*peer_each_pid)(const struct rt_peer *peer, int (*act)(pid_t pid));
-	const char *(*unscaled)(void);
+	void (*set_clock)(struct rt *rt, const struct vclock *clk);
+	const char *(*unscaled)(const struct rt *rt);
 };
 
 struct rt {

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tcp_netns - the time constants of kernel TCP in one network namespace.
- *
- * The kernel measures in wall time, so a constant of T seconds lasts T/TDF virtual
- * seconds.  What it derives from measured round trips scales by itself; fixed
- * constants are multiplied by the TDF here, as far as the kernel has a knob for
- * them.  Congestion control becomes Reno, which is clocked by ACKs alone:
- * CUBIC and BBR have constants of their own that no knob reaches.
+ * tcp_netns - gives one network namespace the time constants of a factor (net_times.h) and a
+ * congestion control, and tells what of the kernel's TCP stays in wall time.
  */
 #ifndef LENTO_TCP_NETNS_H
 #define LENTO_TCP_NETNS_H
@@ -18,23 +13,19 @@
 #include "base/err.h"
 #include "timedil/vtime.h"
 
-struct tcp_constant {
-	const char *sysctl; /* below /proc/sys/net/ipv4 */
-	long value;         /* the kernel's default, in the sysctl's unit */
-	long min, max;      /* what it accepts; 0: no bound */
-	bool is_fin;        /* tcp_fin_timeout, which is not linear */
+struct tcp_netns {
+	struct tdf tdf;
+	const char *congestion; /* the kernel's name for it; NULL: leave the host's */
 };
 
-extern const struct tcp_constant tcp_constants[];
-extern const size_t tcp_constant_count;
-
-/* The value for factor @tdf, within bounds. */
-long tcp_constant_scaled(const struct tcp_constant *c, struct tdf tdf);
-
 /* Set them in the network namespace of process @pid; what this kernel lacks is passed over. */
-int tcp_netns_apply(pid_t pid, struct tdf tdf, struct err *err);
+int tcp_netns_apply(pid_t pid, const struct tcp_netns *cfg, struct err *err);
 
-/* Those that no knob of this kernel reaches; a static text. */
-const char *tcp_netns_unscaled(void);
+/*
+ * Write into @text those constants that nothing scales on this kernel, on one line.
+ * @no_bpf says why BPF does nothing here (NULL: it does); @host_congestion, that
+ * congestion control is the host's own.
+ */
+void tcp_netns_unscaled(const char *no_bpf, bool host_congestion, char *text, size_t bytes);
 
 #endif

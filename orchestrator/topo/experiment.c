@@ -110,6 +110,39 @@ static int read_time(struct reader *r, const struct node *node, void *object)
 	return read_fields(r, &time_map, node, object);
 }
 
+const char *const congestion_words[] = {
+	[CONGESTION_RENO] = "reno", [CONGESTION_CUBIC] = "cubic", [CONGESTION_HOST] = "host", NULL,
+};
+
+static int read_congestion(struct reader *r, const struct node *node, void *object)
+{
+	int word;
+
+	if (read_word(r, node, congestion_words, &word)) {
+		return -1;
+	}
+	((struct experiment *)object)->tcp.congestion = (enum congestion)word;
+	return 0;
+}
+
+static int read_dilate(struct reader *r, const struct node *node, void *object)
+{
+	return read_flag(r, node, &((struct experiment *)object)->tcp.dilate);
+}
+
+static const struct field tcp_fields[] = {
+	{.key = "congestion", .read = read_congestion},
+	{.key = "dilate", .read = read_dilate},
+};
+static const struct field_map tcp_map = {
+	"tcp", "\"tcp\"", tcp_fields, ARRAY_LEN(tcp_fields),
+};
+
+static int read_tcp(struct reader *r, const struct node *node, void *object)
+{
+	return read_fields(r, &tcp_map, node, object);
+}
+
 /* In this order: groups name links, and what follows names groups. */
 static const struct field root_fields[] = {
 	{.key = "name", .required = true, .read = read_exp_name},
@@ -117,6 +150,7 @@ static const struct field root_fields[] = {
 	{.key = "replicas",
 	 .refuse = "\"replicas\" is not supported yet; run once for each seed, with --set seed=N"},
 	{.key = "time", .read = read_time},
+	{.key = "tcp", .read = read_tcp},
 	{.key = "payload", .read = load_payload},
 	{.key = "links", .required = true, .read = load_links},
 	{.key = "groups", .required = true, .read = load_groups},
@@ -130,7 +164,7 @@ static const struct field_map root_map = {
 };
 
 const struct field_map *const experiment_field_maps[] = {
-	&root_map, &time_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
+	&root_map, &time_map, &tcp_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
 	&overhead_map, &overhead_both_map, &queue_map, &loss_map, &gilbert_map, &jitter_map, &jitter_both_map,
 	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map,
 	&capture_map, &group_link_map, &profile_map, &profile_line_map, NULL,
@@ -160,6 +194,7 @@ static int read_root(struct exp_reader *r)
 	exp->tdf_range[1] = (struct tdf){.num = 64, .den = 1};
 	exp->limit_ns = DEFAULT_LIMIT_NS;
 	exp->capture.snap_bytes = LIMIT_SNAP_MAX;
+	exp->tcp.dilate = true;
 	exp->stop.groups = must_calloc(TREE_MAX_MAP, sizeof(*exp->stop.groups));
 	if (read_fields(&r->base, &root_map, r->base.tree->root, exp)) {
 		return -1;

@@ -204,6 +204,14 @@ struct payload_spec {
 	char *name;           /* file name that the peers see */
 };
 
+enum congestion { CONGESTION_RENO, CONGESTION_CUBIC, CONGESTION_HOST };
+
+/* The kernel's TCP as the peers have it. */
+struct tcp_spec {
+	enum congestion congestion;
+	bool dilate;          /* bring its time constants to virtual time */
+};
+
 struct experiment {
 	char *path;           /* the file it came from; "-" for standard input */
 	char *name;           /* [a-z0-9-], at most 40 characters */
@@ -212,6 +220,7 @@ struct experiment {
 	bool tdf_auto;        /* lento chooses it, within tdf_range */
 	struct tdf tdf_range[2]; /* least, greatest; without tdf_auto both are tdf */
 	int64_t limit_ns;     /* virtual; the run ends then at the latest */
+	struct tcp_spec tcp;
 	struct payload_spec payload;
 	struct link_spec *links;
 	size_t link_count;

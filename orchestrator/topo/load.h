@@ -82,6 +82,6 @@ extern const struct field_map payload_map, delays_map, event_map, exp_stop_map, 
 
 /* Words by enum, NULL-terminated; print.c writes what the loaders read. */
 extern const char *const after_words[], *const expect_words[], *const do_words[];
-extern const char *const jitter_words[], *const discipline_words[];
+extern const char *const jitter_words[], *const discipline_words[], *const congestion_words[];
 
 #endif

@@ -406,6 +406,8 @@ int experiment_print(const struct experiment *exp, FILE *out)
 		fprintf(out, "time: {tdf: %s, ", tdf_format(exp->tdf, buf, sizeof(buf)));
 	}
 	fprintf(out, "limit: %s}\n", duration(exp->limit_ns, buf));
+	fprintf(out, "tcp: {congestion: %s, dilate: %s}\n", congestion_words[exp->tcp.congestion],
+		exp->tcp.dilate ? "true" : "false");
 	print_payload(exp, out);
 	print_links(exp, out);
 	print_groups(exp, out);

@@ -155,6 +155,7 @@ static void same_experiment(const struct experiment *a, const struct experiment 
 	assert_int_equal(a->tdf_auto, b->tdf_auto);
 	assert_true(tdf_double(a->tdf_range[0]) == tdf_double(b->tdf_range[0]));
 	assert_true(tdf_double(a->tdf_range[1]) == tdf_double(b->tdf_range[1]));
+	assert_true(a->tcp.congestion == b->tcp.congestion && a->tcp.dilate == b->tcp.dilate);
 	assert_true(a->payload.size_bytes == b->payload.size_bytes);
 	assert_true(a->payload.piece_bytes == b->payload.piece_bytes);
 	same_text(a->payload.path, b->payload.path);
@@ -308,6 +309,7 @@ static void everything(void **state)
 	assert_string_equal(exp->name, "everything-1");
 	assert_true(exp->seed == UINT64_MAX);
 	assert_true(exp->tdf.num * 8 == exp->tdf.den);
+	assert_true(exp->tcp.congestion == CONGESTION_CUBIC && !exp->tcp.dilate);
 	assert_true(exp->limit_ns == 5400 * SECOND);
 	assert_true(exp->payload.size_bytes == 1500000 && exp->payload.piece_bytes == 16384);
 	assert_string_equal(exp->payload.name, "Data_1.bin");
