@@ -113,7 +113,7 @@ $(BUILD)/lento-store: $(BUILD)/obj/orchestrator/store/main.o $(ARCHIVES)
 INIT_SRCS := $(wildcard orchestrator/rt/init/*.c) timedil/vtime.c
 $(BUILD)/lento-init: $(INIT_SRCS) $(wildcard orchestrator/rt/init/*.h) orchestrator/rt/initlink.h timedil/vtime.h timedil/page.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CSTD) $(WARN) -Os -static -o $@ $(INIT_SRCS)
+	$(CC) $(CPPFLAGS) $(CSTD) $(WARN) -Os -static -o $@ $(INIT_SRCS) -lm
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)

@@ -8,6 +8,8 @@
  * from a mix, a peer on each of its links, or on some of them:
  *	rate	trains of full packets; first to last arrival in virtual time, and the
  *		median of them
+ *	loss	what the trains lack; not of a queue that drops early, on purpose
+ *	jitter	the deviation of many echoes over a link that has some
  *	rtt	echoes between peers of each pair of groups, and the median of them
  * What was asked follows from the experiment: the sum of the one-way delays, and
  * the time that the probe's own bytes take on each link, its overhead with them.  Loss
@@ -25,6 +27,7 @@
 
 #define ECHO_BYTES 84             /* as ping sends them */
 #define ECHO_COUNT 5
+#define JITTER_ECHOES 60
 #define TRAIN_MIN_PACKETS 6
 #define TRAIN_MAX_PACKETS 800
 #define TRAINS 3                  /* the median counts: one late wake-up spoils one */
@@ -130,15 +133,21 @@ struct train {
 	int64_t limit_vns;           /* it has arrived by then */
 };
 
-/* Send one; its rate in *bps (0: it did not arrive) and how long it took in *length_vns. */
-static int send_train(struct run *run, const struct train *t, double *bps, double *length_vns,
+/* What came of one. */
+struct arrival {
+	double bps;                  /* 0: it did not arrive */
+	double length_vns;           /* first to last packet */
+	uint32_t received;
+};
+
+static int send_train(struct run *run, const struct train *t, struct arrival *out,
 		      struct err *err)
 {
 	static uint32_t token;
 	const struct init_probe_result *p = &run->last_probe.probe;
 	int rc;
 
-	*bps = *length_vns = 0;
+	*out = (struct arrival) { 0 };
 	if (initlink_probe_train(t->from->init, ++token, t->to, t->packets, t->bytes, err)) {
 		return -1;
 	}
@@ -146,12 +155,13 @@ static int send_train(struct run *run, const struct train *t, double *bps, doubl
 	if (rc < 0) {
 		return -1;
 	}
+	out->received = rc ? p->received : 0;
 	if (rc && p->received > 1 && p->last_vns > p->first_vns) {
 		/* The first packet's own time lies before its arrival. */
 		double bytes = (double)p->bytes * (p->received - 1) / p->received;
 
-		*length_vns = (double)(p->last_vns - p->first_vns);
-		*bps = bytes * 8e9 / *length_vns;
+		out->length_vns = (double)(p->last_vns - p->first_vns);
+		out->bps = bytes * 8e9 / out->length_vns;
 	}
 	return 0;
 }
@@ -163,10 +173,32 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* What the trains lack.  One packet more or less is no fault of the link. */
+static int judge_loss(struct run *run, const struct wire_line *line, const char *what,
+		      uint32_t sent, uint32_t received, struct err *err)
+{
+	struct calibration_result *c;
+
+	if (line->aqm.discipline != WIRE_DROP_TAIL) {
+		return 0;
+	}
+	if (add_result(run, &c, err)) {
+		return -1;
+	}
+	snprintf(c->what, sizeof(c->what), "%s", what);
+	c->figure = "loss";
+	c->asked = loss_share(&line->loss);
+	c->measured = 1 - (double)received / sent;
+	c->tolerance = loss_slack(&line->loss, sent) + 1.0 / sent;
+	c->ok = fabs(c->measured - c->asked) <= c->tolerance;
+	return 0;
+}
+
 static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err)
 {
 	const struct peer *at = &run->peers[peer];
 	const struct wire_line line = line_of(run, peer, dir);
+	uint32_t received = 0;
 	bool up = dir == WIRE_UP;
 	struct train train = {
 		.from = &run->peers[up ? peer : run->exp->peer_count],
@@ -174,7 +206,9 @@ static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err
 		.packets = train_length(&line, at->line.mtu), .bytes = at->line.mtu,
 	};
 	struct calibration_result *c;
+	struct arrival arrival = { 0 };
 	double rates[TRAINS], length, edge;
+	char what[sizeof(c->what)];
 
 	if (add_result(run, &c, err)) {
 		return -1;
@@ -188,10 +222,13 @@ static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err
 	train.limit_vns = train.packets * on_line_ns(&line, train.bytes) + line.delay_ns +
 			  4 * line.jitter.spread_ns;
 	for (size_t i = 0; i < TRAINS; i++) {
-		if (send_train(run, &train, &rates[i], &length, err)) {
+		if (send_train(run, &train, &arrival, err)) {
 			return -1;
 		}
+		rates[i] = arrival.bps;
+		received += arrival.received;
 	}
+	length = arrival.length_vns;
 	qsort(rates, TRAINS, sizeof(*rates), by_value);
 	c->measured = rates[TRAINS / 2];
 	/* Jitter moves the two ends of the train, too. */
@@ -200,6 +237,69 @@ static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err
 	c->tolerance = c->asked * (RATE_TOLERANCE + loss_slack(&line.loss, train.packets) +
 				   (length > 0 ? edge / length : 0));
 	c->ok = c->measured >= c->asked - c->tolerance && c->measured <= c->asked + c->tolerance;
+	memcpy(what, c->what, sizeof(what));
+	return judge_loss(run, &line, what, TRAINS * train.packets, received, err);
+}
+
+/* --- jitter ---------------------------------------------------------------------- */
+
+/* The standard deviation that the line's jitter has, and its fourth moment over its square:
+ * how far that of a sample may be from it. */
+static double jitter_deviation_ns(const struct wire_jitter *j, double *kurtosis)
+{
+	switch ((enum wire_jitter_kind)j->kind) {
+	case WIRE_JITTER_UNIFORM:
+		*kurtosis = 1.8;
+		return (double)j->spread_ns / sqrt(3);
+	case WIRE_JITTER_NORMAL:
+		*kurtosis = 3;
+		return (double)j->spread_ns;
+	case WIRE_JITTER_PARETO: /* it has none: the tail is too long */
+	case WIRE_JITTER_KINDS:
+		break;
+	}
+	*kurtosis = 12;
+	return (double)j->spread_ns;
+}
+
+/* Echoes to the peer, so far apart that none is held up by the one before. */
+static int measure_jitter(struct run *run, uint32_t peer, struct err *err)
+{
+	static uint32_t token = UINT32_C(3) << 30;
+	const struct wire_line up = line_of(run, peer, WIRE_UP), down = line_of(run, peer, WIRE_DOWN);
+	const struct init_probe_result *p = &run->last_probe.probe;
+	const struct peer *at = &run->peers[peer];
+	int64_t spread = up.jitter.spread_ns + down.jitter.spread_ns;
+	int64_t gap = 4 * spread + NS_PER_MS, one = up.delay_ns + down.delay_ns;
+	double k_up, k_down, s_up = jitter_deviation_ns(&up.jitter, &k_up);
+	double s_down = jitter_deviation_ns(&down.jitter, &k_down);
+	struct calibration_result *c;
+	int rc;
+
+	if (spread == 0) {
+		return 0;
+	}
+	if (add_result(run, &c, err)) {
+		return -1;
+	}
+	snprintf(c->what, sizeof(c->what), "%s %s", at->group->mix.count ? at->name : "link",
+		 at->line.name);
+	c->figure = "jitter";
+	c->asked = sqrt(s_up * s_up + s_down * s_down);
+	if (initlink_probe_rtt(run->peers[run->exp->peer_count].init, ++token,
+			       experiment_peer_ip(run->exp, peer), JITTER_ECHOES, ECHO_BYTES, gap,
+			       err)) {
+		return -1;
+	}
+	rc = wait_probe(run, token, (JITTER_ECHOES + 4) * gap + 2 * one);
+	if (rc < 0) {
+		return -1;
+	}
+	c->measured = rc ? (double)p->rtt_deviation_vns : 0;
+	/* Three deviations of a sample's own; and what the two ends' timing adds. */
+	c->tolerance = 3 * c->asked * sqrt((fmax(k_up, k_down) - 1) / (4 * JITTER_ECHOES)) +
+		       (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock));
+	c->ok = fabs(c->measured - c->asked) <= c->tolerance;
 	return 0;
 }
 
@@ -220,7 +320,7 @@ static size_t one_of_each(const struct run *run, uint32_t *peers)
 	return count;
 }
 
-static int measure_rates(struct run *run, struct err *err)
+static int measure_links(struct run *run, struct err *err)
 {
 	CLEAN_FREE uint32_t *peers = calloc(run->exp->link_count + 1, sizeof(*peers));
 	size_t count, step;
@@ -234,7 +334,8 @@ static int measure_rates(struct run *run, struct err *err)
 		const struct peer *at = &run->peers[peers[i]];
 
 		if ((at->line.up_bps && measure_rate(run, peers[i], WIRE_UP, err)) ||
-		    (at->line.down_bps && measure_rate(run, peers[i], WIRE_DOWN, err))) {
+		    (at->line.down_bps && measure_rate(run, peers[i], WIRE_DOWN, err)) ||
+		    measure_jitter(run, peers[i], err)) {
 			return -1;
 		}
 	}
@@ -333,16 +434,16 @@ int run_calibrate(struct run *run, struct err *err)
 	struct peer *probe = &run->peers[run->exp->peer_count];
 	size_t bad = 0;
 
-	run_say(run, "calibrating: rates and round-trip times against what was asked");
+	run_say(run, "calibrating: rates, losses and round-trip times against what was asked");
 	clockctl_run(run->clock);
-	if (measure_rates(run, err) || measure_rtts(run, err)) {
+	if (measure_links(run, err) || measure_rtts(run, err)) {
 		return -1;
 	}
 	for (size_t i = 0; i < run->res.calibration_count; i++) {
 		const struct calibration_result *c = &run->res.calibration[i];
 
 		bad += !c->ok;
-		run_log(run, "calibration: %s %s asked %.0f measured %.0f%s", c->what, c->figure,
+		run_log(run, "calibration: %s %s asked %.6g measured %.6g%s", c->what, c->figure,
 			c->asked, c->measured, c->ok ? "" : " OUT OF TOLERANCE");
 	}
 	if (bad) {

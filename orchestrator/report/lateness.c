@@ -18,12 +18,17 @@ double lateness_allowance_vns(const struct link_spec *link)
 	return fmax(allowance, (double)FLOOR_VNS);
 }
 
+static double bucket_low_us(unsigned k)
+{
+	return k ? ldexp(1, (int)k) : 0;
+}
+
 double lateness_beyond(const uint64_t hist[WIRE_LATE_BUCKETS], double limit_us)
 {
 	double beyond = 0;
 
 	for (unsigned k = 0; k < WIRE_LATE_BUCKETS; k++) {
-		double low = k ? ldexp(1, (int)k) : 0, high = ldexp(1, (int)k + 1);
+		double low = bucket_low_us(k), high = bucket_low_us(k + 1);
 		double part = (high - limit_us) / (high - low);
 
 		/* The last bucket is open: its packets are at least @low late. */
@@ -43,4 +48,23 @@ double lateness_packets(const uint64_t hist[WIRE_LATE_BUCKETS])
 		sum += (double)hist[k];
 	}
 	return sum;
+}
+
+double lateness_quantile_us(const uint64_t hist[WIRE_LATE_BUCKETS], double q)
+{
+	double left = q * lateness_packets(hist), high = 0;
+
+	for (unsigned k = 0; k < WIRE_LATE_BUCKETS; k++) {
+		double low = bucket_low_us(k), count = (double)hist[k];
+
+		if (count == 0) {
+			continue;
+		}
+		high = bucket_low_us(k + 1);
+		if (left <= count) {
+			return low + (high - low) * left / count;
+		}
+		left -= count;
+	}
+	return high > 0 ? high : NAN;
 }

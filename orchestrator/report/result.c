@@ -21,6 +21,7 @@
 #include "base/clean.h"
 #include "base/fs.h"
 #include "report/groups.h"
+#include "report/lateness.h"
 
 #define DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(12))
 
@@ -238,19 +239,38 @@ static json_t *calibration_json(const struct result *res)
 	return a;
 }
 
+/* The quantiles of a histogram; @clock is "wall" or "virt". */
+static json_t *quantiles(const uint64_t *hist, const char *clock)
+{
+	static const struct {
+		const char *name;
+		double q;
+	} wanted[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+	json_t *o = json_object();
+	char key[24];
+
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		snprintf(key, sizeof(key), "%s_%s_ns", wanted[i].name, clock);
+		put(o, key, number(1e3 * lateness_quantile_us(hist, wanted[i].q)));
+	}
+	return o;
+}
+
 /* The histograms of all peers on link @l, added up; how many they are. */
 static uint64_t link_lateness(const struct result *res, const struct link_spec *l,
-			      uint64_t hist[WIRE_LATE_BUCKETS])
+			      uint64_t hist[WIRE_LATE_BUCKETS], uint64_t virt[WIRE_LATE_BUCKETS])
 {
 	uint64_t peers = 0;
 
 	memset(hist, 0, WIRE_LATE_BUCKETS * sizeof(*hist));
+	memset(virt, 0, WIRE_LATE_BUCKETS * sizeof(*virt));
 	for (size_t i = 0; i < res->peer_count; i++) {
 		if (experiment_peer_link(res->exp, (uint32_t)i) != l) {
 			continue;
 		}
 		for (unsigned k = 0; k < WIRE_LATE_BUCKETS; k++) {
 			hist[k] += res->peers[i].link.late_hist[k];
+			virt[k] += res->peers[i].link.late_hist_virt[k];
 		}
 		peers++;
 	}
@@ -263,7 +283,7 @@ static json_t *links_json(const struct result *res)
 
 	for (size_t i = 0; i < res->exp->link_count; i++) {
 		const struct link_spec *l = &res->exp->links[i];
-		uint64_t hist[WIRE_LATE_BUCKETS];
+		uint64_t hist[WIRE_LATE_BUCKETS], virt[WIRE_LATE_BUCKETS];
 		json_t *o = json_object();
 
 		put(o, "name", text(l->name));
@@ -273,8 +293,11 @@ static json_t *links_json(const struct result *res)
 		put(o, "up_delay_virt_ns", json_integer(l->up_delay_ns));
 		put(o, "down_loss", number(l->down_loss));
 		put(o, "up_loss", number(l->up_loss));
-		put(o, "peers", whole(link_lateness(res, l, hist)));
+		put(o, "peers", whole(link_lateness(res, l, hist, virt)));
 		put(o, "late_hist_wall", histogram(hist));
+		put(o, "late_hist_virt", histogram(virt));
+		put(o, "late_wall", quantiles(hist, "wall"));
+		put(o, "late_virt", quantiles(virt, "virt"));
 		json_array_append_new(a, o);
 	}
 	return a;
@@ -343,6 +366,7 @@ static json_t *peer_link_json(const struct wire_link_stats *link)
 	put(o, "late_max_virt_ns", json_integer(link->late_max_vns));
 	put(o, "late_mean_virt_ns", number(arrived ? (double)link->late_sum_vns / (double)arrived : 0));
 	put(o, "late_hist_wall", histogram(link->late_hist));
+	put(o, "late_hist_virt", histogram(link->late_hist_virt));
 	return o;
 }
 

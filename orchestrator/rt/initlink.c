@@ -263,7 +263,8 @@ static void fill_event(struct init_event *ev, const struct init_report *rep)
 	ev->probe = (struct init_probe_result){
 		.sent = rep->sent, .received = rep->received,
 		.rtt_min_vns = rep->rtt_min_vns, .rtt_median_vns = rep->rtt_median_vns,
-		.rtt_max_vns = rep->rtt_max_vns, .first_vns = rep->first_vns,
+		.rtt_max_vns = rep->rtt_max_vns, .rtt_deviation_vns = rep->rtt_deviation_vns,
+		.first_vns = rep->first_vns,
 		.last_vns = rep->last_vns, .bytes = rep->probe_bytes,
 	};
 	memcpy(ev->text, rep->text, sizeof(ev->text));

@@ -118,9 +118,9 @@ void stats_reset(struct stats *stats)
 	}
 }
 
-unsigned stats_late_bucket(int64_t late_wns)
+unsigned stats_late_bucket(int64_t late_ns)
 {
-	int64_t us = late_wns / NS_PER_US;
+	int64_t us = late_ns / NS_PER_US;
 	unsigned k;
 
 	if (us < 2) {

@@ -75,7 +75,7 @@ static inline void stat_max_ns(int64_t *ns, int64_t value)
 	}
 }
 
-/* The histogram's bucket for a lateness, see WIRE_LATE_BUCKETS. */
-unsigned stats_late_bucket(int64_t late_wns);
+/* The histogram's bucket for a lateness, wall or virtual; see WIRE_LATE_BUCKETS. */
+unsigned stats_late_bucket(int64_t late_ns);
 
 #endif

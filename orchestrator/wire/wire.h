@@ -139,8 +139,8 @@ struct wire_link {
 	struct wire_line line[2]; /* WIRE_UP, WIRE_DOWN */
 };
 
-/* Histogram of how late packets left (wall): bucket k counts lateness in
- * [2^k, 2^(k+1)) microseconds, bucket 0 everything below 2 us. */
+/* Histogram of how late packets left (wall, or virtual in late_hist_virt): bucket k counts
+ * lateness in [2^k, 2^(k+1)) microseconds, bucket 0 everything below 2 us. */
 #define WIRE_LATE_BUCKETS 24
 
 struct wire_dir_stats {
@@ -175,6 +175,7 @@ struct wire_link_stats {
 	uint64_t captured, capture_missing;  /* packets in its capture file, or not */
 	int64_t late_max_vns, late_sum_vns;  /* of packets delivered to this peer */
 	uint64_t late_hist[WIRE_LATE_BUCKETS];
+	uint64_t late_hist_virt[WIRE_LATE_BUCKETS];
 };
 
 struct wire_totals {

@@ -85,6 +85,7 @@ static void count_lateness(struct wireloop *l, struct wire_link_stats *stats, vi
 		late_vns = 0;
 	}
 	stat_add(&stats->late_hist[k], 1);
+	stat_add(&stats->late_hist_virt[stats_late_bucket(late_vns)], 1);
 	stat_add(&l->stats.header->totals.late_hist[k], 1);
 	stat_max_ns(&stats->late_max_vns, late_vns);
 	stat_set_ns(&stats->late_sum_vns, stats->late_sum_vns + late_vns);

@@ -11,6 +11,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@
 #define MAX_PAYLOAD_BYTES 8972u
 #define MAX_PACKETS 100000u
 #define GRACE_VNS (20 * NS_PER_S)
+#define ECHO_GRACE_VNS (2 * NS_PER_S)  /* and some gaps between echoes */
+#define ECHO_GRACE_GAPS 4
 #define ASK_FIRST_VNS (100 * NS_PER_MS)
 #define ASK_EVERY_VNS (500 * NS_PER_MS)
 #define CLOCK_CHECK_WNS (20 * NS_PER_MS)
@@ -276,6 +279,19 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int64_t deviation(const int64_t *values, uint32_t n)
+{
+	double mean = 0, squares = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		mean += (double)values[i] / n;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		squares += ((double)values[i] - mean) * ((double)values[i] - mean);
+	}
+	return n > 1 ? (int64_t)sqrt(squares / (n - 1)) : 0;
+}
+
 static void report_end(const struct init *in)
 {
 	struct init_report rep;
@@ -300,6 +316,7 @@ static void report_end(const struct init *in)
 		rep.rtt_min_vns = n ? cur.rtt_vns[0] : 0;
 		rep.rtt_median_vns = n ? (cur.rtt_vns[(n - 1) / 2] + cur.rtt_vns[n / 2]) / 2 : 0;
 		rep.rtt_max_vns = n ? cur.rtt_vns[n - 1] : 0;
+		rep.rtt_deviation_vns = deviation(cur.rtt_vns, n);
 		rep.first_vns = cur.first_vns;
 		rep.last_vns = cur.last_vns;
 		rep.probe_bytes = (uint64_t)n * (cur.payload_bytes + IP_UDP_BYTES);
@@ -369,7 +386,9 @@ static bool step_sending(int64_t now_vns)
 	}
 	if (cur.next_seq == cur.count) {
 		cur.state = PROBE_WAITING;
-		cur.end_vns = now_vns + GRACE_VNS;
+		/* A lost echo is waited for, but not long. */
+		cur.end_vns = now_vns + (cur.is_train ? GRACE_VNS : ECHO_GRACE_VNS +
+					 ECHO_GRACE_GAPS * cur.gap_vns);
 		cur.next_vns = cur.is_train ? now_vns + ASK_FIRST_VNS : cur.end_vns;
 	}
 	return true;
