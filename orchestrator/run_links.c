@@ -121,13 +121,14 @@ static void change_line(struct run *run, struct peer *peer, const struct event_s
 	}
 }
 
-static void change_lines(struct run *run, const struct event_spec *e, size_t number)
+static void change_lines(struct run *run, const struct event_step *step)
 {
+	const struct event_spec *e = step->does;
 	const struct link_spec *link = &run->exp->links[e->link];
 	uint32_t changed = 0;
 
 	if (e->group != NO_GROUP) {
-		uint32_t *peers = experiment_event_peers(run->exp, number, &changed);
+		uint32_t *peers = experiment_event_peers(run->exp, step->event, &changed);
 
 		for (uint32_t i = 0; i < changed; i++) {
 			run_log(run, "event: the line of %s changes", run->peers[peers[i]].name);
@@ -150,13 +151,13 @@ static const struct group_spec *group_at(const struct run *run, uint32_t index)
 	return &run->exp->groups[index];
 }
 
-/* What lies between two groups after all events up to position @last of event_order. */
+/* What lies between two groups after all events up to position @last of the steps. */
 static int64_t delay_after(const struct run *run, uint32_t a, uint32_t b, size_t last)
 {
 	int64_t delay_ns = experiment_group_delay(run->exp, a, b);
 
 	for (size_t i = 0; i <= last; i++) {
-		const struct event_spec *e = &run->exp->events[run->event_order[i]];
+		const struct event_spec *e = run->steps[i].does;
 		bool same = (e->pair.a == a && e->pair.b == b) || (e->pair.a == b && e->pair.b == a);
 
 		if (e->what == EVENT_DELAY && same) {
@@ -172,7 +173,7 @@ static bool is_cut(const struct run *run, uint32_t a, uint32_t b, size_t last)
 	bool cut = false;
 
 	for (size_t i = 0; i <= last; i++) {
-		const struct event_spec *e = &run->exp->events[run->event_order[i]];
+		const struct event_spec *e = run->steps[i].does;
 		bool same = (e->pair.a == a && e->pair.b == b) || (e->pair.a == b && e->pair.b == a);
 
 		if (same && (e->what == EVENT_PARTITION || e->what == EVENT_HEAL)) {
@@ -185,8 +186,8 @@ static bool is_cut(const struct run *run, uint32_t a, uint32_t b, size_t last)
 static void change_pair(struct run *run, const struct event_spec *e)
 {
 	const struct delay_spec *p = &e->pair;
-	bool cut = is_cut(run, p->a, p->b, run->next_event);
-	int64_t delay_ns = cut ? WIRE_CUT : delay_after(run, p->a, p->b, run->next_event);
+	bool cut = is_cut(run, p->a, p->b, run->next_step);
+	int64_t delay_ns = cut ? WIRE_CUT : delay_after(run, p->a, p->b, run->next_step);
 	char text[32] = "nothing gets through";
 	struct err err = { 0 };
 
@@ -200,14 +201,12 @@ static void change_pair(struct run *run, const struct event_spec *e)
 	}
 }
 
-void run_link_event(struct run *run, size_t number)
+void run_link_event(struct run *run, const struct event_step *step)
 {
-	const struct event_spec *e = &run->exp->events[number];
-
-	if (e->what == EVENT_LINK) {
-		change_lines(run, e, number);
+	if (step->does->what == EVENT_LINK) {
+		change_lines(run, step);
 	} else {
-		change_pair(run, e);
+		change_pair(run, step->does);
 	}
 }
 

@@ -126,17 +126,17 @@ static void start_due(struct run *run, int64_t now)
 	}
 }
 
-static void do_event(struct run *run, size_t number)
+static void do_step(struct run *run, const struct event_step *step)
 {
-	const struct event_spec *e = &run->exp->events[number];
+	const struct event_spec *e = step->does;
 	uint32_t count = 0;
 	CLEAN_FREE uint32_t *peers = NULL;
 
 	if (e->what != EVENT_LEAVE && e->what != EVENT_KILL) {
-		run_link_event(run, number);
+		run_link_event(run, step);
 		return;
 	}
-	peers = experiment_event_peers(run->exp, number, &count);
+	peers = experiment_event_peers(run->exp, step->event, &count);
 	for (uint32_t i = 0; i < count; i++) {
 		struct peer *p = &run->peers[peers[i]];
 
@@ -150,16 +150,12 @@ static void do_event(struct run *run, size_t number)
 	}
 }
 
-static int64_t next_event_ns(const struct run *run)
-{
-	return run->exp->events[run->event_order[run->next_event]].at_ns;
-}
 
 static void events_due(struct run *run, int64_t now)
 {
-	while (run->next_event < run->exp->event_count && next_event_ns(run) <= now) {
-		do_event(run, run->event_order[run->next_event]);
-		run->next_event++;
+	while (run->next_step < run->step_count && run->steps[run->next_step].at_ns <= now) {
+		do_step(run, &run->steps[run->next_step]);
+		run->next_step++;
 	}
 }
 
@@ -291,8 +287,8 @@ static int next_wait_ms(const struct run *run, wall_t next_tick)
 
 		ms = clockctl_wait_ms(run->clock, run->start_times[next], ms);
 	}
-	if (run->next_event < run->exp->event_count) {
-		ms = clockctl_wait_ms(run->clock, next_event_ns(run), ms);
+	if (run->next_step < run->step_count) {
+		ms = clockctl_wait_ms(run->clock, run->steps[run->next_step].at_ns, ms);
 	}
 	return ms;
 }

@@ -323,16 +323,6 @@ static int make_runtime(struct run *run, struct err *err)
 	return 0;
 }
 
-/* Of one instant: in the order of the file. */
-static int order_events(const void *a, const void *b, void *events)
-{
-	size_t x = *(const size_t *)a, y = *(const size_t *)b;
-	int64_t tx = ((const struct event_spec *)events)[x].at_ns;
-	int64_t ty = ((const struct event_spec *)events)[y].at_ns;
-
-	return tx != ty ? (tx < ty ? -1 : 1) : (x < y ? -1 : x > y);
-}
-
 static int order_by_start(const void *a, const void *b, void *arg)
 {
 	const int64_t *times = arg;
@@ -352,9 +342,8 @@ static int make_peers(struct run *run, struct err *err)
 	run->res.peers = calloc(n, sizeof(*run->res.peers));
 	run->start_times = experiment_start_times(run->exp);
 	run->start_order = calloc(n, sizeof(*run->start_order));
-	run->event_order = calloc(run->exp->event_count + 1, sizeof(*run->event_order));
-	if (!run->peers || !run->res.peers || !run->start_times || !run->start_order ||
-	    !run->event_order) {
+	run->steps = experiment_event_steps(run->exp, &run->step_count);
+	if (!run->peers || !run->res.peers || !run->start_times || !run->start_order) {
 		return err_errno(err, ERR_FAILED, "%u peers", n);
 	}
 	run->res.peer_count = n;
@@ -375,11 +364,6 @@ static int make_peers(struct run *run, struct err *err)
 		run->start_order[i] = i;
 	}
 	run->peers[n] = (struct peer) { .index = n, .name = str_format("probe") };
-	for (size_t i = 0; i < run->exp->event_count; i++) {
-		run->event_order[i] = i;
-	}
-	qsort_r(run->event_order, run->exp->event_count, sizeof(*run->event_order),
-		order_events, (void *)run->exp->events);
 	qsort_r(run->start_order, n, sizeof(*run->start_order), order_by_start, run->start_times);
 	return 0;
 }
@@ -523,7 +507,7 @@ void run_teardown(struct run *run)
 	free(run->res.pair_bytes);
 	free(run->start_times);
 	free(run->start_order);
-	free(run->event_order);
+	free(run->steps);
 	free(run->late_before);
 	if (run->ns_dir && run->opt->backend == BACKEND_LXC) {
 		umount2(run->ns_dir, MNT_DETACH);

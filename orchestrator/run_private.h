@@ -68,8 +68,9 @@ struct run {
 	int64_t *start_times;      /* by peer, virtual offset */
 	uint32_t *start_order;     /* peers by start time */
 	uint32_t next_start;       /* position in start_order */
-	size_t *event_order;       /* events by their time */
-	size_t next_event;         /* position in event_order */
+	struct event_step *steps;  /* what the events do, by its time */
+	size_t step_count;
+	size_t next_step;          /* position in steps */
 
 	int epoll_fd, signal_fd;
 	struct clockctl *clock;
@@ -161,8 +162,9 @@ void peer_judge(struct run *run, struct peer *peer);
 
 /* The line that the experiment gives the peer, before any event. */
 void run_link_init(const struct run *run, struct peer *peer);
-/* Carry out an event on links or delays; what lento-wire refuses is logged. */
-void run_link_event(struct run *run, size_t number);
+/* Carry out a step of an event on links or delays, the one at run->next_step; what lento-wire
+ * refuses is logged. */
+void run_link_event(struct run *run, const struct event_step *step);
 /* The line of @peer as lento-wire is to make it. */
 void run_link_of(const struct run *run, const struct peer *peer, struct wire_link *out);
 

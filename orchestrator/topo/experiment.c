@@ -167,6 +167,7 @@ const struct field_map *const experiment_field_maps[] = {
 	&root_map, &time_map, &tcp_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
 	&overhead_map, &overhead_both_map, &queue_map, &loss_map, &gilbert_map, &jitter_map, &jitter_both_map,
 	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map,
+	&flap_map, &follow_map,
 	&capture_map, &group_link_map, &profile_map, &profile_line_map, NULL,
 };
 
@@ -261,6 +262,10 @@ void experiment_destroy(struct experiment *exp)
 	free(exp->images);
 	free(exp->links);
 	free(exp->groups);
+	for (size_t i = 0; i < exp->event_count; i++) {
+		free(exp->events[i].steps);
+		free(exp->events[i].follow_path);
+	}
 	free(exp->delays);
 	free(exp->events);
 	free(exp->stop.groups);
@@ -426,6 +431,68 @@ int64_t *experiment_start_times(const struct experiment *exp)
 		group_start_times(exp, &exp->groups[i], times + exp->groups[i].first_peer);
 	}
 	return times;
+}
+
+/* Of one instant: in the order of the file, and of the steps. */
+static int compare_step(const void *a, const void *b)
+{
+	const struct event_step *x = a, *y = b;
+
+	if (x->at_ns != y->at_ns) {
+		return x->at_ns < y->at_ns ? -1 : 1;
+	}
+	if (x->event != y->event) {
+		return x->event < y->event ? -1 : 1;
+	}
+	return x->does < y->does ? -1 : x->does > y->does;
+}
+
+/* How often the steps of @event come. */
+static int64_t event_periods(const struct experiment *exp, const struct event_spec *event)
+{
+	int64_t left_ns = exp->limit_ns - event->at_ns;
+
+	if (event->period_ns == 0) {
+		return 1;
+	}
+	if (event->for_ns && event->for_ns < left_ns) {
+		left_ns = event->for_ns;
+	}
+	return left_ns > 0 ? (left_ns + event->period_ns - 1) / event->period_ns : 0;
+}
+
+uint64_t experiment_event_step_count(const struct experiment *exp, const struct event_spec *event)
+{
+	return event->steps ? (uint64_t)event_periods(exp, event) * event->step_count : 1;
+}
+
+struct event_step *experiment_event_steps(const struct experiment *exp, size_t *count)
+{
+	struct event_step *steps, *step;
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < exp->event_count; i++) {
+		total += experiment_event_step_count(exp, &exp->events[i]);
+	}
+	step = steps = must_calloc(total, sizeof(*steps));
+	for (uint32_t i = 0; i < exp->event_count; i++) {
+		const struct event_spec *e = &exp->events[i];
+
+		if (!e->steps) {
+			*step++ = (struct event_step){e->at_ns, i, e};
+			continue;
+		}
+		for (int64_t k = 0, periods = event_periods(exp, e); k < periods; k++) {
+			for (size_t s = 0; s < e->step_count; s++) {
+				int64_t at_ns = e->at_ns + k * e->period_ns + e->steps[s].at_ns;
+
+				*step++ = (struct event_step){at_ns, i, &e->steps[s]};
+			}
+		}
+	}
+	qsort(steps, total, sizeof(*steps), compare_step);
+	*count = total;
+	return steps;
 }
 
 static int compare_index(const void *a, const void *b)

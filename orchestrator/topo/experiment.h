@@ -143,6 +143,8 @@ enum event_do {
 	EVENT_LEAVE,     /* SIGTERM */
 	EVENT_KILL,      /* SIGKILL: a crash */
 	EVENT_LINK,      /* the line of some peers changes */
+	EVENT_FLAP,      /* it is cut and comes back, again and again */
+	EVENT_FOLLOW,    /* it changes as a file says */
 	EVENT_PARTITION, /* nothing gets through between two groups */
 	EVENT_HEAL,      /* it does again, with the delay of before */
 	EVENT_DELAY,     /* between two groups */
@@ -170,6 +172,19 @@ struct event_spec {
 	double pick_share;         /* 0..1 */
 	uint32_t pick_count;       /* used when nonzero, instead of the share */
 	enum event_do what;
+	/* EVENT_FLAP, EVENT_FOLLOW: each an EVENT_LINK, `at_ns` after that of the event, and
+	 * once more in each period that begins before `for_ns`. */
+	struct event_spec *steps;
+	size_t step_count;
+	int64_t period_ns, for_ns; /* 0: once; 0: until the end */
+	char *follow_path;         /* absolute */
+};
+
+/* What happens at one instant: the event itself or one of its steps. */
+struct event_step {
+	int64_t at_ns;
+	uint32_t event;            /* index */
+	const struct event_spec *does;
 };
 
 enum stop_kind {
@@ -268,6 +283,11 @@ int64_t experiment_group_delay(const struct experiment *exp, uint32_t ga, uint32
 /* When each peer is to start (virtual offsets, by peer index); a pure function of
  * experiment and seed.  The caller frees the array of peer_count entries. */
 int64_t *experiment_start_times(const struct experiment *exp);
+/* How many steps @event has in all until the time limit. */
+uint64_t experiment_event_step_count(const struct experiment *exp, const struct event_spec *event);
+/* All that the events do until the time limit, in the order of time, and at one instant in that of the
+ * file.  The caller frees the array of *count steps. */
+struct event_step *experiment_event_steps(const struct experiment *exp, size_t *count);
 /* The peers that event number @event takes, ascending; a pure function of experiment
  * and seed.  The caller frees the array of *count (at least 1) peer indices. */
 uint32_t *experiment_event_peers(const struct experiment *exp, size_t event, uint32_t *count);

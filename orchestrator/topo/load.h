@@ -52,6 +52,12 @@ int load_rate(struct reader *r, const struct node *node, uint64_t *bps);
 /* The value of @key of a link, one of its table, into @link. */
 int load_link_value(struct reader *r, const char *key, const struct node *node,
 		    struct link_spec *link);
+/* The value of @key of an event that changes a link, into @event. */
+int load_event_value(struct reader *r, const char *key, const struct node *node,
+		     struct event_spec *event);
+/* The steps of an event whose group or link is known. */
+int load_flap(struct reader *r, const struct node *node, struct event_spec *event);
+int load_follow(struct reader *r, const struct node *node, struct event_spec *event);
 /* [a, b]: two groups, for the key @what. */
 int load_pair(struct reader *r, const struct node *node, const char *what,
 	      struct delay_spec *pair);
@@ -79,6 +85,7 @@ extern const struct field_map link_map, delay_both_map, loss_both_map, queue_bot
 extern const struct field_map overhead_map, overhead_both_map, queue_map, loss_map, gilbert_map, jitter_map, jitter_both_map;
 extern const struct field_map group_map, start_map, group_link_map, profile_map, profile_line_map;
 extern const struct field_map payload_map, delays_map, event_map, exp_stop_map, capture_map;
+extern const struct field_map flap_map, follow_map;
 
 /* Words by enum, NULL-terminated; print.c writes what the loaders read. */
 extern const char *const after_words[], *const expect_words[], *const do_words[];

@@ -3,6 +3,7 @@
  * What happens in the course of the run.  An event is of one kind, told by its keys:
  *	do                        some peers of a group end
  *	down, up, delay, ...      the line of some peers of a group, or of all on a link, changes
+ *	flap, follow              the same again and again, or as a file says (load_follow.c)
  *	delay with "between"      the delay between two groups changes
  *	partition, heal           two groups lose sight of each other, and find it again
  */
@@ -14,6 +15,7 @@
 #include "topo/load.h"
 
 #define MAX_EVENTS 10000u
+#define MAX_STEPS UINT64_C(1000000)
 
 const char *const do_words[] = {[EVENT_LEAVE] = "leave", [EVENT_KILL] = "kill", NULL};
 
@@ -222,6 +224,29 @@ static int read_new_overhead(struct reader *r, const struct node *node, void *ob
 	return read_new(r, node, object, CHANGE_OVERHEAD, "overhead");
 }
 
+static int read_course(struct reader *r, const struct node *node, struct event_reading *reading,
+		       enum event_do what)
+{
+	reading->kinds |= 1u << what;
+	reading->event.what = what;
+	if (reading->event.link == NO_GROUP) {
+		return node_fail(r->tree, node, r->err,
+				 "whose line changes?  The event needs a \"group\" or a \"link\"");
+	}
+	return what == EVENT_FLAP ? load_flap(r, node, &reading->event)
+				  : load_follow(r, node, &reading->event);
+}
+
+static int read_flap(struct reader *r, const struct node *node, void *object)
+{
+	return read_course(r, node, object, EVENT_FLAP);
+}
+
+static int read_follow(struct reader *r, const struct node *node, void *object)
+{
+	return read_course(r, node, object, EVENT_FOLLOW);
+}
+
 /* In this order: whose it is before all else, a rate before the queue. */
 static const struct field event_fields[] = {
 	{.key = "at", .required = true, .read = read_event_at},
@@ -236,10 +261,27 @@ static const struct field event_fields[] = {
 	{.key = "loss", .read = read_new_loss},
 	{.key = "queue", .read = read_new_queue},
 	{.key = "overhead", .read = read_new_overhead},
+	{.key = "flap", .read = read_flap},
+	{.key = "follow", .read = read_follow},
 	{.key = "partition", .read = read_partition},
 	{.key = "heal", .read = read_heal},
 };
 const struct field_map event_map = {"event", "an event", event_fields, ARRAY_LEN(event_fields)};
+
+int load_event_value(struct reader *r, const char *key, const struct node *node,
+		     struct event_spec *event)
+{
+	struct event_reading reading = {.event = *event};
+	int result = -1;
+
+	for (size_t i = 0; i < ARRAY_LEN(event_fields); i++) {
+		if (strcmp(event_fields[i].key, key) == 0) {
+			result = event_fields[i].read(r, node, &reading);
+		}
+	}
+	*event = reading.event;
+	return result;
+}
 
 static int load_event(struct reader *r, const struct node *node, struct event_spec *event)
 {
@@ -248,7 +290,10 @@ static int load_event(struct reader *r, const struct node *node, struct event_sp
 	};
 	const unsigned of_pairs = 1u << EVENT_DELAY | 1u << EVENT_PARTITION | 1u << EVENT_HEAL;
 
-	if (read_fields(r, &event_map, node, &reading)) {
+	int result = read_fields(r, &event_map, node, &reading);
+
+	*event = reading.event;     /* so that what it owns is freed whatever happens */
+	if (result) {
 		return -1;
 	}
 	if (reading.kinds == 0) {
@@ -263,13 +308,13 @@ static int load_event(struct reader *r, const struct node *node, struct event_sp
 		return node_fail(r->tree, node, r->err,
 				 "an event between two groups has no \"group\" or \"link\" beside");
 	}
-	*event = reading.event;
 	return 0;
 }
 
 int load_events(struct reader *r, const struct node *node, void *object)
 {
 	struct experiment *exp = object;
+	uint64_t steps = 0;
 
 	if (read_list(r, node, "\"events\"")) {
 		return -1;
@@ -280,10 +325,16 @@ int load_events(struct reader *r, const struct node *node, void *object)
 	}
 	exp->events = must_calloc(node->count, sizeof(*exp->events));
 	for (size_t i = 0; i < node->count; i++) {
+		exp->event_count++;
 		if (load_event(r, node->items[i], &exp->events[i])) {
 			return -1;
 		}
-		exp->event_count++;
+		steps += experiment_event_step_count(exp, &exp->events[i]);
+		if (steps > MAX_STEPS) {
+			return node_fail(r->tree, node->items[i], r->err,
+					 "the events do more than %llu things until the time limit",
+					 (unsigned long long)MAX_STEPS);
+		}
 	}
 	return 0;
 }

@@ -304,6 +304,27 @@ static void print_change(const struct event_spec *e, FILE *out)
 	print_values(&e->to, e->changes, "    ", out);
 }
 
+static void print_course(const struct event_spec *e, FILE *out)
+{
+	char a[BUF_BYTES], b[BUF_BYTES];
+
+	if (e->what == EVENT_FLAP) {
+		/* Cut at once, and restored after the first part of the period. */
+		fprintf(out, "    flap: {down: %s, up: %s", duration(e->steps[1].at_ns, a),
+			duration(e->period_ns - e->steps[1].at_ns, b));
+	} else {
+		fputs("    follow: {file: ", out);
+		print_text(out, e->follow_path);
+		if (e->period_ns) {
+			fprintf(out, ", repeat: %s", duration(e->period_ns, a));
+		}
+	}
+	if (e->for_ns) {
+		fprintf(out, ", for: %s", duration(e->for_ns, a));
+	}
+	fputs("}\n", out);
+}
+
 static void print_event(const struct experiment *exp, const struct event_spec *e, FILE *out)
 {
 	char buf[BUF_BYTES];
@@ -339,6 +360,8 @@ static void print_event(const struct experiment *exp, const struct event_spec *e
 	}
 	if (e->what == EVENT_LINK) {
 		print_change(e, out);
+	} else if (e->steps) {
+		print_course(e, out);
 	} else {
 		fprintf(out, "    do: %s\n", do_words[e->what]);
 	}

@@ -624,6 +624,82 @@ static void bad_sets(void **state)
 	}
 }
 
+/* The events of everything.yaml that have a course are its last four. */
+static void courses(void **state)
+{
+	const char *list[] = {"time.limit=1h", NULL};
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", list);
+	const struct event_spec *e = &exp->events[exp->event_count - 4];
+	CLEAN_FREE struct event_step *steps = NULL;
+	size_t count = 0, flaps = 0;
+
+	(void)state;
+	/* Cut six times within the minute: at 0, 12, .. 48 s; and from 6 min to 1 h each second. */
+	assert_int_equal(experiment_event_step_count(exp, &e[0]), 2 * 5);
+	assert_int_equal(experiment_event_step_count(exp, &e[1]), 2 * 54 * 60);
+	assert_int_equal(experiment_event_step_count(exp, &e[2]), 3);
+	assert_int_equal(experiment_event_step_count(exp, &e[3]), 2 * 3);
+	steps = experiment_event_steps(exp, &count);
+	assert_int_equal(count, exp->event_count - 4 + 10 + 6480 + 3 + 6);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(i == 0 || steps[i - 1].at_ns <= steps[i].at_ns);
+		if (&exp->events[steps[i].event] == e) {
+			int64_t at_ns = (300 + 12 * (int64_t)(flaps / 2) + (flaps % 2 ? 2 : 0)) * NS_PER_S;
+
+			assert_true(steps[i].at_ns == at_ns);
+			assert_int_equal(steps[i].does->up, flaps++ % 2 ? RATE_RESTORE : RATE_CUT);
+			assert_int_equal(steps[i].does->changes, CHANGE_DOWN | CHANGE_UP);
+		}
+	}
+	assert_int_equal(flaps, 10);
+	/* A row's empty values leave what was; the last one cuts. */
+	assert_int_equal(e[2].steps[0].changes, CHANGE_DOWN | CHANGE_UP | CHANGE_LOSS);
+	assert_int_equal(e[2].steps[1].changes, CHANGE_DOWN);
+	assert_true(e[2].steps[1].to.down_bps == 500000 && e[2].steps[1].to.down_loss > 0.009);
+	assert_true(e[2].steps[2].at_ns == 20500 * NS_PER_MS);
+	assert_int_equal(e[2].steps[2].down, RATE_CUT);
+	assert_int_equal(e[2].steps[2].up, RATE_RESTORE);
+	assert_true(e[2].steps[2].to.up_loss == 0);
+	experiment_destroy(exp);
+}
+
+static void bad_courses(void **state)
+{
+	static const struct { const char *text, *why; } bad[] = {
+		{"", "there are no rows"},
+		{"at, down\n", "there are no rows"},
+		{"down, at\n", ":1:1: the first column"},
+		{"at, speed\n", ":1:5: this is \"speed\""},
+		{"at, down, at\n", ":1:11: the first column"},
+		{"at, down\n0s\n", ":2:1: 1 values under 2 columns"},
+		{"at, down\n0s, 1Mbit/s\n\n-1s, 1Mbit/s\n", ":4:1: \"-1s\""},
+		{"at, down\n2s, 1Mbit/s\n1s, 1Mbit/s\n", ":3:1: the instants must ascend"},
+		{"at, down\n0s, 2\n", ":2:5: \"2\": the unit is missing"},
+		{"at,loss\n0s,200%\n", ":2:4: \"200%\""},
+		{"at,,,,,,,,,\n", "more than 8 values"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		char temp[] = "/tmp/test_experiment.XXXXXX";
+		CLEAN_FREE char *set = NULL;
+		const char *list[] = {NULL, NULL};
+		struct experiment *exp = NULL;
+		struct err err = {0};
+
+		write_temp(temp, bad[i].text, strlen(bad[i].text));
+		set = str_format("events=[{at: 0s, link: both, follow: %s}]", temp);
+		list[0] = set;
+		assert_int_equal(experiment_load("tests/data/good/everything.yaml", list, "images",
+						 &exp, &err), -1);
+		unlink(temp);
+		assert_int_equal(err.kind, ERR_USAGE);
+		if (!strstr(err.msg, bad[i].why) || strchr(err.msg, '\n')) {
+			fail_msg("%s\n  expected %s\n  found    %s", bad[i].text, bad[i].why, err.msg);
+		}
+	}
+}
+
 static void traces(void **state)
 {
 	static const struct { const char *text, *why; } bad[] = {
@@ -736,7 +812,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(good_files), cmocka_unit_test(bad_files), cmocka_unit_test(no_file),
 		cmocka_unit_test(everything), cmocka_unit_test(peers), cmocka_unit_test(starts),
 		cmocka_unit_test(events), cmocka_unit_test(link_events), cmocka_unit_test(mixes), cmocka_unit_test(stops), cmocka_unit_test(sets),
-		cmocka_unit_test(bad_sets), cmocka_unit_test(traces), cmocka_unit_test(damaged_files),
+		cmocka_unit_test(bad_sets), cmocka_unit_test(traces), cmocka_unit_test(courses), cmocka_unit_test(bad_courses), cmocka_unit_test(damaged_files),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--fields") == 0) {
