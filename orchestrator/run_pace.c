@@ -27,10 +27,10 @@ void run_set_tdf(struct run *run, struct tdf tdf)
 	clockctl_set_tdf(run->clock, tdf);
 }
 
-/* The share of the packets since the last call that came too late for their link. */
-static double late_share(struct run *run)
+/* The packets since the last call, and those of them that came too late for their link. */
+static void count_late(struct run *run, struct pacer_sample *sample)
 {
-	double tdf = tdf_double(clockctl_tdf(run->clock)), late = 0, all = 0;
+	double tdf = tdf_double(clockctl_tdf(run->clock));
 
 	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
 		const struct wire_link_stats *stats = wire_link_stats(run->wire, i);
@@ -41,14 +41,15 @@ static double late_share(struct run *run)
 			fresh[k] = stats->late_hist[k] - run->late_before[i][k];
 		}
 		memcpy(run->late_before[i], stats->late_hist, sizeof(run->late_before[i]));
-		late += lateness_beyond(fresh, limit_us);
-		all += lateness_packets(fresh);
+		sample->late += lateness_beyond(fresh, limit_us);
+		sample->packets += lateness_packets(fresh);
 	}
-	return all > 0 ? late / all : 0;
 }
 
 int run_pace_begin(struct run *run, struct err *err)
 {
+	struct pacer_sample before = { 0 };
+
 	if (!run->exp->tdf_auto) {
 		return 0;
 	}
@@ -57,7 +58,7 @@ int run_pace_begin(struct run *run, struct err *err)
 		if (!run->late_before) {
 			return err_errno(err, ERR_FAILED, "pacing %u peers", run->exp->peer_count);
 		}
-		late_share(run);
+		count_late(run, &before);
 	}
 	pacer_init(&run->pacer, run->exp->tdf_range[0], run->exp->tdf_range[1],
 		   clockctl_tdf(run->clock));
@@ -74,15 +75,17 @@ void run_pace_tick(struct run *run)
 	if (!run->pacing || clockctl_paused(run->clock)) {
 		return;
 	}
-	sample.late = run->wire ? late_share(run) : 0;
+	if (run->wire) {
+		count_late(run, &sample);
+	}
 	if (!host_sampler_last(run->host, &host)) {
 		return;
 	}
 	sample.busy = 1 - host.idle;
 	if (pacer_feed(&run->pacer, &sample)) {
-		run_log(run, "auto: tdf %s, after a second with %.0f %% of the CPUs busy and %.2g %% of "
-			"the packets late", tdf_format(run->pacer.now, text, sizeof(text)),
-			100 * sample.busy, 100 * sample.late);
+		run_log(run, "auto: tdf %s, after a second with %.0f %% of the CPUs busy and %.0f of "
+			"%.0f packets late", tdf_format(run->pacer.now, text, sizeof(text)),
+			100 * sample.busy, sample.late, sample.packets);
 		run_set_tdf(run, run->pacer.now);
 	}
 }

@@ -53,12 +53,22 @@ static bool change(struct pacer *p, double factor)
 	return true;
 }
 
+static bool are_late(const struct pacer_sample *s)
+{
+	return s->late >= PACER_LATE_LEAST && s->late > PACER_LATE_HIGH * s->packets;
+}
+
 bool pacer_feed(struct pacer *p, const struct pacer_sample *sample)
 {
 	double now = tdf_double(p->now), borne = now * sample->busy / PACER_BUSY_AIM, most = 0;
 
-	if (sample->late > PACER_LATE_HIGH) {
-		return change(p, fmax(borne, now * LATE_STEP));
+	if (are_late(sample)) {
+		p->floor = fmax(p->floor, now * LATE_STEP);
+		p->quiet = 0;
+		return change(p, fmax(borne, p->floor));
+	}
+	if (++p->quiet % PACER_FLOOR_HOLD == 0) {
+		p->floor /= 2;
 	}
 	if (sample->busy > PACER_BUSY_HIGH) {
 		return change(p, borne);
@@ -70,5 +80,6 @@ bool pacer_feed(struct pacer *p, const struct pacer_sample *sample)
 	for (unsigned i = 0; i < PACER_HOLD; i++) {
 		most = fmax(most, p->borne[i]);
 	}
+	most = fmax(most, p->floor);
 	return most < PACER_DOWN * now && change(p, fmax(most, now * DOWN_AT_ONCE));
 }

@@ -14,6 +14,10 @@
  *	      is clearly less: a lull between two bursts is no reason, and each change
  *	      wakes every sleeper of the run
  *
+ * Late packets tell of what no share of CPU time shows (another program's burst, a hypervisor).
+ * The factor at which they came is remembered as a floor: it comes down to it again only after
+ * PACER_FLOOR_HOLD seconds without, by halves.
+ *
  * The distance between what sends it up and what it aims at is the hysteresis.  Factors are taken
  * from a grid of four steps to the octave (1, 1.25, 1.5, 1.75, 2, 2.5 ...), which are exact ratios.
  */
@@ -30,19 +34,23 @@
 #define PACER_BUSY_AIM 0.55
 /* More packets late than this send it up; half of what makes a run degraded. */
 #define PACER_LATE_HIGH 0.005
+#define PACER_LATE_LEAST 10   /* and not fewer than these: the share of a handful says nothing */
 /* It comes down when so many seconds in a row would have borne PACER_DOWN of the factor. */
 #define PACER_HOLD 5
 #define PACER_DOWN 0.80
+#define PACER_FLOOR_HOLD 30
 
 struct pacer_sample {
 	double busy; /* share of the host's CPU time that was not idle, 0..1 */
-	double late; /* share of the packets that were later than their link allows, 0..1 */
+	double late, packets; /* packets that were later than their link allows; all */
 };
 
 struct pacer {
 	struct tdf min, max, now;
 	double borne[PACER_HOLD]; /* factors that the last seconds would have borne; a ring */
 	unsigned fed;             /* seconds since the last change */
+	double floor;             /* not below it, for packets were late there; 0: none */
+	unsigned quiet;           /* seconds since then, or since it was halved */
 };
 
 /* Begin with @start, brought into min..max. */

@@ -25,7 +25,7 @@ static struct pacer_sample second_of(const struct pacer *p, double work)
 {
 	double busy = work / tdf_double(p->now);
 
-	return (struct pacer_sample){ .busy = fmin(busy, 1), .late = busy > 1 ? 0.2 : 0 };
+	return (struct pacer_sample){ .busy = fmin(busy, 1), .late = busy > 1 ? 200 : 0, .packets = 1000 };
 }
 
 static void the_grid_is_exact(void **state)
@@ -64,9 +64,26 @@ static void late_packets_send_it_up_though_the_cpus_are_free(void **state)
 	struct pacer p = started(4);
 
 	(void)state;
-	assert_true(pacer_feed(&p, &(struct pacer_sample){ .busy = 0.2, .late = 0.006 }));
+	assert_true(pacer_feed(&p, &(struct pacer_sample){ .busy = 0.2, .late = 60, .packets = 10000 }));
 	assert_true(tdf_double(p.now) == 6);
-	assert_false(pacer_feed(&p, &(struct pacer_sample){ .busy = 0.6, .late = 0.004 }));
+	assert_false(pacer_feed(&p, &(struct pacer_sample){ .busy = 0.6, .late = 40, .packets = 10000 }));
+	/* A handful of packets is no sample. */
+	assert_false(pacer_feed(&p, &(struct pacer_sample){ .busy = 0.6, .late = 9, .packets = 20 }));
+}
+
+static void where_packets_were_late_it_does_not_return_soon(void **state)
+{
+	struct pacer p = started(4);
+	int s = 0;
+
+	(void)state;
+	pacer_feed(&p, &(struct pacer_sample){ .busy = 0.1, .late = 60, .packets = 1000 });
+	assert_true(tdf_double(p.now) == 6);
+	while (!pacer_feed(&p, &(struct pacer_sample){ .busy = 0.1, .packets = 1000 })) {
+		s++;
+	}
+	assert_int_equal(s, PACER_FLOOR_HOLD - 1);
+	assert_true(tdf_double(p.now) == 3);
 }
 
 static void it_finds_the_factor_from_either_side(void **state)
@@ -133,7 +150,7 @@ static void it_comes_down_by_halves_and_stays_in_its_range(void **state)
 		pacer_feed(&p, &(struct pacer_sample){ .busy = 1 });
 	}
 	assert_true(tdf_double(p.now) == 64);
-	assert_false(pacer_feed(&p, &(struct pacer_sample){ .busy = 1, .late = 1 }));
+	assert_false(pacer_feed(&p, &(struct pacer_sample){ .busy = 1, .late = 99, .packets = 100 }));
 }
 
 int main(void)
@@ -142,6 +159,7 @@ int main(void)
 		cmocka_unit_test(the_grid_is_exact),
 		cmocka_unit_test(a_busy_second_sends_it_up_at_once),
 		cmocka_unit_test(late_packets_send_it_up_though_the_cpus_are_free),
+		cmocka_unit_test(where_packets_were_late_it_does_not_return_soon),
 		cmocka_unit_test(it_finds_the_factor_from_either_side),
 		cmocka_unit_test(it_rests_once_it_is_there),
 		cmocka_unit_test(a_lull_is_no_reason_to_come_down),
