@@ -20,11 +20,15 @@ static const struct command {
 } commands[] = {
 	{ "run", cmd_run,
 	  "[--dry-run] [--set PATH=VALUE]... [--results DIR] [--no-calibrate] "
-	  "[--capture PEER]... [--fix] "
-	  "[--quiet] FILE.yaml",
+	  "[--capture PEER]... [--fix] [--quiet] FILE.yaml | --resume DIR",
 	  "run an experiment and print its result" },
 	{ "check", cmd_check, "[--peers N] [--fix | --restore] [FILE.yaml]",
 	  "can this host run it? each lack with its mend" },
+	{ "plan", cmd_plan, "[--set PATH=VALUE]... [--hosts N] [--card RATE] FILE.yaml",
+	  "does it fit, at which factor, and what binds first?" },
+	{ "bench", cmd_bench, "host [IMAGE]...", "measure what peers cost on this host, for plan" },
+	{ "compare", cmd_compare, "[--group GROUP] [--json | --csv] RESULTS...",
+	  "runs or series side by side, the first against the others" },
 	{ "ps", cmd_ps, "[--json] [RUN]", "the runs of this host, or the peers of one" },
 	{ "logs", cmd_logs, "[--run RUN] [-f] [--stderr | --lento] PEER",
 	  "what a peer has printed" },

@@ -156,25 +156,6 @@ static void read_counters(struct run *run)
 	}
 }
 
-static unsigned long number_in(const char *name)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoul(text, NULL, 10) : 0;
-}
-
-/* Logs were written by the peers' mapped users; now all belongs to who called sudo. */
-static void own_results(const struct run *run)
-{
-	uid_t uid = (uid_t)number_in("SUDO_UID");
-	gid_t gid = (gid_t)number_in("SUDO_GID");
-
-	if (geteuid() == 0 && fs_chown_tree(run->results_dir, uid, gid)) {
-		run_say(run, "note: %s: %s; some files there keep another owner", run->results_dir,
-			strerror(errno));
-	}
-}
-
 void run_collect(struct run *run)
 {
 	CLEAN_FREE char *path = str_format("%s/results.json", run->results_dir);
@@ -205,5 +186,9 @@ void run_collect(struct run *run)
 		verdict_clear(&run->res);
 		verdict_judge(&run->res);
 	}
-	own_results(run);
+	/* Logs were written by the peers' mapped users. */
+	if (fs_give_to_caller(run->results_dir)) {
+		run_say(run, "note: %s: %s; some files there keep another owner", run->results_dir,
+			strerror(errno));
+	}
 }

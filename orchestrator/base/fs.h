@@ -40,6 +40,9 @@ int fs_remove_tree(const char *path, struct err *err);
 /* Give @path and all below it to @uid/@gid; links are not followed.  0, or -1 with errno. */
 int fs_chown_tree(const char *path, uid_t uid, gid_t gid);
 
+/* Give @path and all below it to who called sudo, where root was got by it.  As above. */
+int fs_give_to_caller(const char *path);
+
 /* The directory that the running program lies in; a static buffer. */
 const char *fs_program_dir(void);
 

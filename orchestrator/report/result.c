@@ -48,7 +48,7 @@ const char *peer_end_name(enum peer_end end)
 	return "unknown";
 }
 
-static const char *role_name(enum peer_role role)
+const char *peer_role_name(enum peer_role role)
 {
 	switch (role) {
 	case ROLE_SEED:
@@ -314,7 +314,7 @@ static json_t *groups_json(const struct result *res)
 		group_figures(res, i, &f);
 		put(o, "name", text(f.group->name));
 		put(o, "image", text(f.group->image_name));
-		put(o, "role", text(role_name(f.group->role)));
+		put(o, "role", text(peer_role_name(f.group->role)));
 		put(o, "link", text(f.group->mix.count ? "(mix)" : res->exp->links[f.group->link].name));
 		put(o, "peers", whole(f.peers));
 		put(o, "started", whole(f.started));
@@ -398,7 +398,7 @@ static json_t *peer_json(const struct peer_result *p, size_t index)
 	put(o, "name", text(p->name));
 	put(o, "group", text(p->group));
 	put(o, "image", text(p->image));
-	put(o, "role", text(role_name(p->role)));
+	put(o, "role", text(peer_role_name(p->role)));
 	put(o, "ip", text(ip));
 	put(o, "end", text(peer_end_name(p->end)));
 	put(o, "as_expected", json_boolean(p->as_expected));

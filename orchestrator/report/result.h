@@ -119,5 +119,6 @@ int result_write_json(const struct result *res, const char *path, struct err *er
 void result_print(const struct result *res, FILE *out, bool colour, unsigned width);
 
 const char *peer_end_name(enum peer_end end);
+const char *peer_role_name(enum peer_role role);
 
 #endif

@@ -35,6 +35,17 @@ static int read_seed(struct reader *r, const struct node *node, void *object)
 	return read_number(r, node, 0, UINT64_MAX, &((struct experiment *)object)->seed);
 }
 
+static int read_replicas(struct reader *r, const struct node *node, void *object)
+{
+	uint64_t n;
+
+	if (read_number(r, node, 1, LIMIT_REPLICAS, &n)) {
+		return -1;
+	}
+	((struct experiment *)object)->replicas = (uint32_t)n;
+	return 0;
+}
+
 static int read_tdf(struct reader *r, const struct node *node, void *object)
 {
 	struct experiment *exp = object;
@@ -147,8 +158,7 @@ static int read_tcp(struct reader *r, const struct node *node, void *object)
 static const struct field root_fields[] = {
 	{.key = "name", .required = true, .read = read_exp_name},
 	{.key = "seed", .read = read_seed},
-	{.key = "replicas",
-	 .refuse = "\"replicas\" is not supported yet; run once for each seed, with --set seed=N"},
+	{.key = "replicas", .read = read_replicas},
 	{.key = "time", .read = read_time},
 	{.key = "tcp", .read = read_tcp},
 	{.key = "payload", .read = load_payload},
@@ -190,6 +200,7 @@ static int read_root(struct exp_reader *r)
 	struct experiment *exp = r->exp;
 
 	exp->seed = 1;
+	exp->replicas = 1;
 	exp->tdf = (struct tdf){.num = 1, .den = 1};
 	exp->tdf_range[0] = (struct tdf){.num = 1, .den = 8};
 	exp->tdf_range[1] = (struct tdf){.num = 64, .den = 1};

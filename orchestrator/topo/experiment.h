@@ -231,6 +231,7 @@ struct experiment {
 	char *path;           /* the file it came from; "-" for standard input */
 	char *name;           /* [a-z0-9-], at most 40 characters */
 	uint64_t seed;
+	uint32_t replicas;    /* how often it is to be run, each time with a seed of its own */
 	struct tdf tdf;       /* the factor that the run begins with */
 	bool tdf_auto;        /* lento chooses it, within tdf_range */
 	struct tdf tdf_range[2]; /* least, greatest; without tdf_auto both are tdf */

@@ -13,6 +13,7 @@
 #define RESERVED_PROBE_IP (RESERVED_PROBE_NETWORK + 1)
 
 #define LIMIT_PEERS 16384u
+#define LIMIT_REPLICAS 1000u
 #define LIMIT_NAME_CHARS 40u       /* of an experiment, a link, a group, an image */
 #define LIMIT_TIME_NS INT64_C(2592000000000000)  /* 30 days: any instant of a run */
 #define LIMIT_DELAY_NS INT64_C(60000000000)      /* 1 min one way, a light minute */

@@ -421,6 +421,7 @@ int experiment_print(const struct experiment *exp, FILE *out)
 
 	fprintf(out, "name: %s\n", exp->name);
 	fprintf(out, "seed: %" PRIu64 "\n", exp->seed);
+	fprintf(out, "replicas: %u\n", exp->replicas);
 	if (exp->tdf_auto) {
 		fprintf(out, "time: {tdf: auto, tdf_range: [%s, %s], ",
 			tdf_format(exp->tdf_range[0], least, sizeof(least)),

@@ -49,6 +49,38 @@ idle() {
 		grep -q '^time: {tdf: auto, tdf_range: \[0.25, 2\]' "$RESULTS/latest/experiment.resolved.yaml"
 }
 
+@test "replicas make a series, and one that was interrupted goes on" {
+	idle >/dev/null
+	sed -i 's/^name: idle/name: idle\nreplicas: 3/' "$WORK/idle.yaml"
+	run "$LENTO" run --backend null --quiet --no-calibrate --results "$RESULTS" --set time.limit=1s "$WORK/idle.yaml"
+	echo "$output"
+	series=$(realpath "$RESULTS/latest")
+	[[ "$output" == *"3 of 3 replicas"* ]]
+	[ "$(field "$series/series.json" 'len({r["seed"] for r in r["replicas"]})')" = 3 ]
+	[ "$(field "$series/series.json" 'r["options"]')" = "['--backend', 'null', '--quiet', '--no-calibrate', '--set', 'time.limit=1s']" ]
+
+	# As if the machine had gone down in the third.
+	/usr/bin/python3 - "$series/series.json" <<-'END'
+		import json, sys
+		s = json.load(open(sys.argv[1]))
+		s["replicas"][2].update(dir=None, exit_status=None)
+		json.dump(s, open(sys.argv[1], "w"))
+	END
+	run "$LENTO" run --resume "$series"
+	echo "$output"
+	[[ "$output" == *"replica 3 of 3"* ]]
+	[[ "$output" != *"replica 2 of 3"* ]]
+	[ "$(find "$series" -name results.json | wc -l)" -eq 4 ]
+	run "$LENTO" compare --json "$series"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *'"runs": 3'* ]]
+
+	echo "# changed" >>"$WORK/idle.yaml"
+	run "$LENTO" run --resume "$series"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"has changed since"* ]]
+}
+
 @test "without root a run with containers is refused before anything is made" {
 	run plain run --results "$RESULTS" "$(idle)"
 	echo "$output"

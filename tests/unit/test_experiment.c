@@ -153,6 +153,7 @@ static void same_experiment(const struct experiment *a, const struct experiment 
 	assert_true(a->seed == b->seed && a->limit_ns == b->limit_ns);
 	assert_true((uint64_t)a->tdf.num * b->tdf.den == (uint64_t)b->tdf.num * a->tdf.den);
 	assert_int_equal(a->tdf_auto, b->tdf_auto);
+	assert_int_equal(a->replicas, b->replicas);
 	assert_true(tdf_double(a->tdf_range[0]) == tdf_double(b->tdf_range[0]));
 	assert_true(tdf_double(a->tdf_range[1]) == tdf_double(b->tdf_range[1]));
 	assert_true(a->tcp.congestion == b->tcp.congestion && a->tcp.dilate == b->tcp.dilate);
