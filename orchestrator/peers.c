@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 
 #include "base/clean.h"
-#include "wire/tun.h"
 
 #define PEER_MTU 1500
 #define PEER_TMP_BYTES (UINT64_C(64) << 20)
@@ -42,29 +41,21 @@ static int make_data_dir(struct run *run, struct peer *peer, char **dir, struct 
 	return 0;
 }
 
-int peer_boot(struct run *run, struct peer *peer, struct err *err)
+int peer_boot_begin(struct run *run, struct peer *peer, struct err *err)
 {
 	CLEAN_FREE char *log_dir = str_format("%s/peers/%s", run->results_dir, peer->name);
 	CLEAN_FREE char *data_dir = NULL;
-	CLEAN_CLOSE int tun = -1;
-	char ifname[16];
 	struct init_token token;
 	struct wire_link link;
-	wall_t begin = wall_now();
 
+	peer->boot_begun = wall_now();
 	run_link_init(run, peer);
 	run_link_of(run, peer, &link);
-	snprintf(ifname, sizeof(ifname), "peer%u", peer->index);
 	if (fs_mkdirs(log_dir, 0755, err) || make_data_dir(run, peer, &data_dir, err)) {
 		return -1;
 	}
-	if (run->wire && (tun_open(ifname, &tun, err) ||
-			  wire_add_link(run->wire, peer->index, &link, tun, err))) {
-		return err_wrap(err, "peer %s", peer->name);
-	}
 	struct rt_peer_spec spec = {
-		.index = peer->index, .name = peer->name,
-		.ifname = run->wire ? ifname : NULL,
+		.index = peer->index, .name = peer->name, .network = run->wire != NULL,
 		.ip = link.ip, .ip_bits = 32, .mtu = peer->group ? peer->line.mtu : PEER_MTU,
 		.data_dir = data_dir, .log_dir = log_dir,
 		.memory_bytes = peer->group ? peer->group->memory_bytes : 0,
@@ -76,13 +67,38 @@ int peer_boot(struct run *run, struct peer *peer, struct err *err)
 		return err_wrap(err, "peer %s", peer->name);
 	}
 	memcpy(spec.token, token.bytes, sizeof(spec.token));
-	if (rt_boot(run->rt, &spec, &peer->box, err)) {
+	return rt_boot_begin(run->rt, &spec, &peer->box, err);
+}
+
+static void keep_boot_times(struct run *run, struct peer *peer)
+{
+	const struct rt_boot_times *t = rt_peer_boot_times(peer->box);
+	int64_t *step = peer->res->launch_wns;
+	int64_t now = wall_now().ns;
+
+	step[LAUNCH_CREATE] = t->create_wns;
+	step[LAUNCH_START] = t->start_wns;
+	step[LAUNCH_NAMESPACE] = t->namespace_wns;
+	step[LAUNCH_DEVICE] = t->device_wns;
+	step[LAUNCH_BOOT] = now - peer->boot_begun.ns;
+	peer->res->up_wns = now - run->boots_at.ns;
+}
+
+int peer_booted(struct run *run, struct peer *peer, struct err *err)
+{
+	CLEAN_CLOSE int tun = rt_peer_take_tun(peer->box);
+	struct wire_link link;
+
+	run_link_of(run, peer, &link);
+	if (run->wire && wire_add_link(run->wire, peer->index, &link, tun, err)) {
 		return err_wrap(err, "peer %s", peer->name);
 	}
 	rt_peer_paths(peer->box, &peer->paths);
-	peer->state = PEER_BOOTED;
+	if (peer->state == PEER_NEW) {
+		peer->state = PEER_BOOTED;
+	}
 	if (peer->res) {
-		peer->res->boot_wns = wall_now().ns - begin.ns;
+		keep_boot_times(run, peer);
 	}
 	return 0;
 }
@@ -225,6 +241,7 @@ void peer_start(struct run *run, struct peer *peer)
 	vars_of(run, peer, ip, &vars);
 	vars.torrent = torrent;
 	peer->state = PEER_STARTING;
+	peer->start_sent = wall_now();
 	if (send_start(peer, &vars, &err)) {
 		start_failed(run, peer, err.msg);
 	}
@@ -327,6 +344,9 @@ void peer_event(struct run *run, const struct init_event *ev)
 	case INIT_HELLO:
 		peer->init = ev->from;
 		peer->state = PEER_WAITING;
+		if (peer->res) {
+			peer->res->launch_wns[LAUNCH_HELLO] = wall_now().ns - peer->boot_begun.ns;
+		}
 		break;
 	case INIT_STARTED:
 		peer->res->started_ns = at;
@@ -336,6 +356,7 @@ void peer_event(struct run *run, const struct init_event *ev)
 		break;
 	case INIT_READY:
 		peer->res->ready_ns = at;
+		peer->res->launch_wns[LAUNCH_READY] = ev->wall.ns - peer->start_sent.ns;
 		if (peer->state == PEER_RUNNING || peer->state == PEER_STARTING) {
 			peer->state = PEER_READY;
 		}

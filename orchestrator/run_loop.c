@@ -65,6 +65,9 @@ static void on_ready(struct run *run, uint64_t tag)
 	case TAG_INIT:
 		on_init(run);
 		break;
+	case TAG_BOOT:
+		run_boots_ended(run);
+		break;
 	case TAG_CONTROL:
 		control_serve(run->control);
 		break;

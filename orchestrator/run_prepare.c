@@ -31,8 +31,6 @@
 #include "paths.h"
 #include "timedil/kick.h"
 
-#define HELLO_TIMEOUT_NS (20 * NS_PER_S)
-
 /* --- directories ---------------------------------------------------------------- */
 
 /* results/latest always points to a run, never to nothing: renamed into place. */
@@ -359,43 +357,16 @@ static int make_peers(struct run *run, struct err *err)
 			.role = p->group->role, .ip = experiment_peer_ip(run->exp, i),
 			.scheduled_ns = run->start_times[i], .started_ns = -1, .ready_ns = -1,
 			.first_piece_ns = -1, .complete_ns = -1, .ended_ns = -1,
-			.exit_status = -1, .verified = -1,
+			.exit_status = -1, .verified = -1, .up_wns = -1,
 		};
+		for (int step = 0; step < LAUNCH_STEP_COUNT; step++) {
+			p->res->launch_wns[step] = -1;
+		}
 		run->start_order[i] = i;
 	}
 	run->peers[n] = (struct peer) { .index = n, .name = str_format("probe") };
 	qsort_r(run->start_order, n, sizeof(*run->start_order), order_by_start, run->start_times);
 	return 0;
-}
-
-/* Boot one after another; each lento-init says HELLO in its own time. */
-static int boot_peers(struct run *run, struct err *err)
-{
-	uint32_t n = run->exp->peer_count + (run->opt->calibrate && run->wire ? 1 : 0);
-	wall_t deadline;
-	uint32_t waiting;
-
-	run_say(run, "starting %u %s", run->exp->peer_count,
-		run->opt->backend == BACKEND_LXC ? "containers" : "processes");
-	for (uint32_t i = 0; i < n; i++) {
-		struct peer *p = &run->peers[i < run->exp->peer_count ? i : run->exp->peer_count];
-
-		if (peer_boot(run, p, err) || run_poll(run, 0)) {
-			return -1;
-		}
-	}
-	deadline = (wall_t) { wall_now().ns + HELLO_TIMEOUT_NS };
-	do {
-		waiting = 0;
-		for (uint32_t i = 0; i < n; i++) {
-			waiting += run->peers[i].state < PEER_WAITING;
-		}
-		if (waiting && run_poll(run, 50)) {
-			return -1;
-		}
-	} while (waiting && wall_now().ns < deadline.ns);
-	return waiting ? err_set(err, ERR_HOST, "%u of %u containers did not come up within %d s",
-				 waiting, n, (int)(HELLO_TIMEOUT_NS / NS_PER_S)) : 0;
 }
 
 /* A thousand peers need a few descriptors each; the hard limit is the host's. */
@@ -460,6 +431,7 @@ int run_prepare(struct run *run, struct err *err)
 		return -1;
 	}
 	run->res.run_id = run->state->id;
+	run->res.launch_wns = -1;
 	run->res.dir = run->results_dir;
 	snprintf(run->res.started_at, sizeof(run->res.started_at), "%s", run->state->started_at);
 	run->res.unscaled = rt_unscaled(run->rt);
@@ -467,13 +439,16 @@ int run_prepare(struct run *run, struct err *err)
 	    timeline_open(run->results_dir, &run->timeline, err)) {
 		return -1;
 	}
-	return boot_peers(run, err);
+	return run_boot(run, err);
 }
 
 /* --- undoing ----------------------------------------------------------------------------- */
 
 static void destroy_peers(struct run *run)
 {
+	if (run->rt) {
+		rt_kill_all(run->rt);
+	}
 	for (uint32_t i = 0; run->peers && i <= run->exp->peer_count; i++) {
 		rt_peer_destroy(run->peers[i].box);
 		free(run->peers[i].name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * run_private - the state of a run, shared by the files that make it go
- * (run.c, run_record.c, run_prepare.c, run_links.c, run_start.c, run_loop.c, run_pace.c, run_stop.c,
- * peers.c, calibrate.c, manifest.c, control.c, progress.c).
+ * (run.c, run_record.c, run_prepare.c, run_boot.c, run_links.c, run_start.c, run_loop.c,
+ * run_pace.c, run_stop.c, peers.c, calibrate.c, manifest.c, control.c, progress.c).
  */
 #ifndef LENTO_RUN_PRIVATE_H
 #define LENTO_RUN_PRIVATE_H
@@ -50,6 +50,7 @@ struct peer {
 	struct rt_peer *box;
 	struct initlink_peer *init;
 	struct rt_paths paths;
+	wall_t boot_begun, start_sent;
 	wall_t ask_again_at, kill_at; /* when STOPPING: the signal once more, SIGKILL */
 	bool asked_to_leave;       /* by an event or by after: leave, before the stop phase */
 	bool killed_by_us;         /* SIGKILL after the grace time */
@@ -68,6 +69,8 @@ struct run {
 	int64_t *start_times;      /* by peer, virtual offset */
 	uint32_t *start_order;     /* peers by start time */
 	uint32_t next_start;       /* position in start_order */
+	uint32_t boots_begun, boots_ended; /* peers are booted by index, the probe peer last */
+	wall_t boots_at;           /* the first one began */
 	struct event_step *steps;  /* what the events do, by its time */
 	size_t step_count;
 	size_t next_step;          /* position in steps */
@@ -123,7 +126,7 @@ void run_log(const struct run *run, const char *fmt, ...)
 int run_poll(struct run *run, int timeout_ms);
 int run_loop(struct run *run, struct err *err);
 int run_watch(struct run *run, int fd, uint64_t tag, struct err *err);
-enum { TAG_SIGNAL, TAG_INIT, TAG_WIRE, TAG_STORE, TAG_CONTROL };
+enum { TAG_SIGNAL, TAG_INIT, TAG_BOOT, TAG_WIRE, TAG_STORE, TAG_CONTROL };
 
 /* --- run_pace.c ------------------------------------------------------------- */
 
@@ -138,9 +141,17 @@ void run_pace_tick(struct run *run);
 int run_prepare(struct run *run, struct err *err);
 void run_teardown(struct run *run);
 
+/* --- run_boot.c ----------------------------------------------------------- */
+
+int run_boot(struct run *run, struct err *err);
+/* The run-time has news of boots. */
+void run_boots_ended(struct run *run);
+
 /* --- peers.c -------------------------------------------------------------- */
 
-int peer_boot(struct run *run, struct peer *peer, struct err *err);
+int peer_boot_begin(struct run *run, struct peer *peer, struct err *err);
+/* Its container runs: connect it to the network. */
+int peer_booted(struct run *run, struct peer *peer, struct err *err);
 /* Send START.  A peer that cannot be started is ENDED, with its reason. */
 void peer_start(struct run *run, struct peer *peer);
 /*

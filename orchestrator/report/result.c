@@ -22,6 +22,7 @@
 #include "base/fs.h"
 #include "report/groups.h"
 #include "report/lateness.h"
+#include "report/launch.h"
 
 #define DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(12))
 
@@ -202,6 +203,27 @@ static json_t *phases_json(const struct result *res)
 		json_array_append_new(a, o);
 	}
 	return a;
+}
+
+static json_t *launch_json(const struct result *res)
+{
+	json_t *o = json_object(), *steps = json_array();
+
+	for (int step = 0; step < LAUNCH_STEP_COUNT; step++) {
+		struct launch_figures f;
+		json_t *s = json_object();
+
+		launch_figures(res, (enum launch_step)step, &f);
+		put(s, "name", text(f.name));
+		put(s, "peers", whole(f.peers));
+		put(s, "p50_wall_ns", f.peers ? number(f.p50_wns) : json_null());
+		put(s, "p99_wall_ns", f.peers ? number(f.p99_wns) : json_null());
+		put(s, "max_wall_ns", f.peers ? number(f.max_wns) : json_null());
+		json_array_append_new(steps, s);
+	}
+	put(o, "wall_ns", instant(res->launch_wns));
+	put(o, "steps", steps);
+	return o;
 }
 
 static json_t *tdf_changes_json(const struct result *res)
@@ -404,7 +426,8 @@ static json_t *peer_json(const struct peer_result *p, size_t index)
 	put(o, "as_expected", json_boolean(p->as_expected));
 	put(o, "why", p->as_expected ? json_null() : text(p->why));
 	put(o, "exit", exit_json(p->exit_status));
-	put(o, "boot_wall_ns", instant(p->boot_wns));
+	put(o, "boot_wall_ns", instant(p->launch_wns[LAUNCH_BOOT]));
+	put(o, "up_wall_ns", instant(p->up_wns));
 	put(o, "scheduled_virt_ns", instant(p->scheduled_ns));
 	put(o, "started_virt_ns", instant(p->started_ns));
 	put(o, "ready_virt_ns", instant(p->ready_ns));
@@ -513,6 +536,7 @@ static void write_all_members(FILE *out, const struct result *res)
 	write_member(out, "run", run_json(res));
 	write_member(out, "verdict", verdict_json(res));
 	write_member(out, "phases", phases_json(res));
+	write_member(out, "launch", launch_json(res));
 	write_member(out, "tdf_changes", tdf_changes_json(res));
 	write_member(out, "calibration", calibration_json(res));
 	write_member(out, "links", links_json(res));

@@ -31,6 +31,18 @@ enum peer_end {
 	END_START_FAILED, /* could not be started, or never got ready */
 };
 
+/* The steps of bringing up a peer, in wall time; those of a boot overlap with other boots. */
+enum launch_step {
+	LAUNCH_CREATE,    /* its container described to the library */
+	LAUNCH_START,     /* from there until its first process runs */
+	LAUNCH_NAMESPACE, /* TCP constants of its network namespace */
+	LAUNCH_DEVICE,    /* its eth0 made and addressed */
+	LAUNCH_BOOT,      /* from the order until all of that is done */
+	LAUNCH_HELLO,     /* from the order until its first process has called back */
+	LAUNCH_READY,     /* from the client's start until it was ready */
+	LAUNCH_STEP_COUNT,
+};
+
 struct peer_result {
 	const char *name, *group, *image;
 	enum peer_role role;
@@ -38,7 +50,8 @@ struct peer_result {
 	enum peer_end end;
 	bool as_expected;
 	char why[256];              /* when not as expected */
-	int64_t boot_wns;           /* wall time that booting took */
+	int64_t launch_wns[LAUNCH_STEP_COUNT];
+	int64_t up_wns;             /* when its container was up: wall ns since the first boot began */
 	int64_t scheduled_ns;       /* when its start was due */
 	int64_t started_ns, ready_ns, first_piece_ns, complete_ns, ended_ns;
 	int exit_status;            /* as from waitpid(); -1 = none */
@@ -87,6 +100,7 @@ struct result {
 	const char *stopped_by;     /* "all leechers complete", "time limit", ... */
 	char failure[512];          /* "" or why the run could not go on (wire died, ...) */
 	enum err_kind failure_kind;
+	int64_t launch_wns;         /* from the first boot until all peers could be started; -1 */
 	struct phase_result phases[8];
 	size_t phase_count;
 	struct tdf_change *tdf_changes;

@@ -15,6 +15,7 @@
 
 #include "base/clean.h"
 #include "report/groups.h"
+#include "report/launch.h"
 
 enum { WIDTH_MIN = 60, LABEL = 13 };
 
@@ -275,6 +276,30 @@ static void print_phases(struct printer *p, const struct result *res)
 	}
 }
 
+static void print_launch(struct printer *p, const struct result *res)
+{
+	char line[256] = "", a[16], b[16];
+
+	for (int step = 0; step < LAUNCH_STEP_COUNT; step++) {
+		struct launch_figures f;
+		size_t used = strlen(line);
+
+		launch_figures(res, (enum launch_step)step, &f);
+		if (f.peers) {
+			snprintf(line + used, sizeof(line) - used, "%s%s %s/%s", used ? ", " : "", f.name,
+				 short_duration(f.p50_wns, a, sizeof(a)),
+				 short_duration(f.p99_wns, b, sizeof(b)));
+		}
+	}
+	if (line[0]) {
+		size_t used = strlen(line);
+
+		snprintf(line + used, sizeof(line) - used, " (median/p99)");
+		label(p, "each peer");
+		say_wrapped(p, PLAIN, line);
+	}
+}
+
 static void calibration_value(const struct calibration_result *c, double value, char *buf, size_t len)
 {
 	char s[16];
@@ -387,6 +412,7 @@ void result_print(const struct result *res, FILE *out, bool colour, unsigned wid
 	print_header(&p, res);
 	print_groups(&p, res);
 	print_phases(&p, res);
+	print_launch(&p, res);
 	print_calibration(&p, res);
 	print_host(&p, res);
 	print_bad_peers(&p, res);

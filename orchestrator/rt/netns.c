@@ -14,6 +14,9 @@
 
 #include "base/clean.h"
 #include "base/fs.h"
+#include "wire/tun.h"
+
+#define PEER_LINK "eth0"
 
 int netns_call(pid_t pid, netns_work *work, const void *arg, struct err *err)
 {
@@ -60,11 +63,17 @@ static int route_all(int fd, const char *name, struct err *err)
 	return 0;
 }
 
-static int links_up(const void *arg, struct err *err)
+struct plan {
+	const struct rt_peer_spec *spec;
+	int *tun;
+};
+
+static int set_up(const void *arg, struct err *err)
 {
-	const char *name = arg;
+	const struct plan *plan = arg;
+	const struct rt_peer_spec *spec = plan->spec;
 	CLEAN_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	CLEAN_FREE char *no_ipv6 = NULL;
+	CLEAN_CLOSE int tun = -1;
 
 	if (fd < 0) {
 		return err_errno(err, ERR_FAILED, "socket");
@@ -72,18 +81,22 @@ static int links_up(const void *arg, struct err *err)
 	if (link_up(fd, "lo", err)) {
 		return -1;
 	}
-	if (!name) {
+	if (!spec->network) {
 		return 0;
 	}
-	/* The file is missing where the kernel has no IPv6. */
-	no_ipv6 = str_format("/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
-	if (access(no_ipv6, F_OK) == 0 && fs_write_knob(no_ipv6, "1", err)) {
+	if (tun_open(PEER_LINK, &tun, err) ||
+	    tun_configure(PEER_LINK, spec->ip, spec->ip_bits, spec->mtu, err) ||
+	    route_all(fd, PEER_LINK, err)) {
 		return -1;
 	}
-	return link_up(fd, name, err) || route_all(fd, name, err) ? -1 : 0;
+	*plan->tun = take_fd(&tun);
+	return 0;
 }
 
-int netns_links_up(pid_t pid, const char *name, struct err *err)
+int netns_set_up(pid_t pid, const struct rt_peer_spec *spec, int *tun, struct err *err)
 {
-	return netns_call(pid, links_up, name, err);
+	const struct plan plan = { spec, tun };
+
+	*tun = -1;
+	return netns_call(pid, set_up, &plan, err);
 }

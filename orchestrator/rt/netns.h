@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "rt/rt.h"
 
 typedef int netns_work(const void *arg, struct err *err);
 
@@ -16,10 +17,10 @@ typedef int netns_work(const void *arg, struct err *err);
 int netns_call(pid_t pid, netns_work *work, const void *arg, struct err *err);
 
 /*
- * Bring up the loopback link and, if not NULL, link @name as the way to everywhere.
- * IPv6 is off on that before: else the kernel would send router solicitations nobody
- * asked for.
+ * The network of a new peer whose first process is @pid: its loopback link up and, where
+ * it has a network, eth0 with its address as the way to everywhere; *tun is the
+ * other end of that, else -1.
  */
-int netns_links_up(pid_t pid, const char *name, struct err *err);
+int netns_set_up(pid_t pid, const struct rt_peer_spec *spec, int *tun, struct err *err);
 
 #endif

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "rt/rt.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clean.h"
 #include "rt/rt_ops.h"
 
 void rt_destroy(struct rt *rt)
@@ -18,12 +20,67 @@ uid_t rt_peer_uid(const struct rt *rt)
 	return rt->ops->peer_uid(rt);
 }
 
-int rt_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **peer, struct err *err)
+int rt_boot_begin(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **peer, struct err *err)
 {
 	if (rt_check_name("peer", spec->name, err)) {
 		return -1;
 	}
-	return rt->ops->boot(rt, spec, peer, err);
+	return rt->ops->boot_begin(rt, spec, peer, err);
+}
+
+unsigned rt_boot_slots(const struct rt *rt)
+{
+	return rt->ops->boot_slots();
+}
+
+int rt_boot_fd(const struct rt *rt)
+{
+	return rt->ops->boot_fd(rt);
+}
+
+int rt_boot_next(struct rt *rt, struct rt_peer **peer, struct err *err)
+{
+	*peer = NULL;
+	return rt->ops->boot_next(rt, peer, err);
+}
+
+int rt_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **peer, struct err *err)
+{
+	struct rt_peer *begun, *ended;
+	int rc;
+
+	if (rt_boot_begin(rt, spec, &begun, err)) {
+		return -1;
+	}
+	while ((rc = rt_boot_next(rt, &ended, err)) == 0) {
+		struct pollfd pfd = { rt_boot_fd(rt), POLLIN, 0 };
+
+		poll(&pfd, 1, -1);
+	}
+	if (rc < 0) {
+		if (!ended) {
+			rt_kill_all(rt);
+		}
+		rt_peer_destroy(begun);
+		return -1;
+	}
+	*peer = begun;
+	return 0;
+}
+
+void rt_kill_all(struct rt *rt)
+{
+	rt->ops->kill_all(rt);
+}
+
+const struct rt_boot_times *rt_peer_boot_times(const struct rt_peer *peer)
+{
+	return &peer->times;
+}
+
+int rt_peer_take_tun(struct rt_peer *peer)
+{
+	return take_fd(&peer->tun);
 }
 
 void rt_peer_destroy(struct rt_peer *peer)

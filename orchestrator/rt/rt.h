@@ -49,7 +49,7 @@ struct rt_peer_spec {
 	uint32_t index;
 	const char *name;         /* "leechers-7": [a-z0-9-], at most 63 characters */
 	uint8_t token[INIT_TOKEN_BYTES]; /* from initlink_expect() */
-	const char *ifname;       /* TUN device in the caller's network namespace; NULL: none */
+	bool network;             /* has a TUN device, eth0; else only a loopback */
 	uint32_t ip;              /* host byte order */
 	unsigned ip_bits;         /* prefix length to configure */
 	unsigned mtu;
@@ -64,6 +64,14 @@ struct rt_peer_spec {
 /* Where a peer sees its directories ("/data" in a container, the host path under rt_null). */
 struct rt_paths {
 	char data[256], log[256], tmp[256], share[256];
+};
+
+/* Wall time that the steps of a boot took. */
+struct rt_boot_times {
+	int64_t create_wns;    /* described to the container library */
+	int64_t start_wns;     /* from there until lento-init runs: cgroups, namespaces, mounts */
+	int64_t namespace_wns; /* TCP constants and the like of its network namespace */
+	int64_t device_wns;    /* eth0 made, addressed, up, with its route */
 };
 
 struct rt_usage {
@@ -86,13 +94,32 @@ void rt_destroy(struct rt *rt);
 uid_t rt_peer_uid(const struct rt *rt);
 
 /*
- * Boot a peer: returns when its lento-init runs.  On failure nothing is left of it.
- * ERR_HOST where the host lacks something, naming the fix.
+ * Boot peers, several at a time: begin as many as rt_boot_slots() says, then one more for
+ * each that rt_boot_next() hands back.  The spec need not outlive the call.
  */
+int rt_boot_begin(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **peer, struct err *err);
+unsigned rt_boot_slots(const struct rt *rt);
+/* For the caller's epoll: readable when a boot has ended; -1: look after each begin. */
+int rt_boot_fd(const struct rt *rt);
+/*
+ * 1: the lento-init of *peer runs, and its network is up; 0: nothing yet; -1: *peer could
+ * not be booted (ERR_HOST where the host lacks something, naming the fix) and is to be
+ * destroyed, or *peer is NULL and none can be booted any more.
+ */
+int rt_boot_next(struct rt *rt, struct rt_peer **peer, struct err *err);
+/* Boot a single one and wait; no other boot may be under way.  On failure nothing is left of it. */
 int rt_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **peer, struct err *err);
-/* Kill all its processes and remove container, cgroups, mounts.  NULL is fine. */
+
+/* SIGKILL everything in all peers, also in those being booted: after it none can boot, and
+ * destroying peers takes no time. */
+void rt_kill_all(struct rt *rt);
+/* Kill all its processes and remove container, cgroups, mounts.  NULL is fine.  One whose
+ * boot has not ended: only after rt_kill_all(). */
 void rt_peer_destroy(struct rt_peer *peer);
 
+const struct rt_boot_times *rt_peer_boot_times(const struct rt_peer *peer);
+/* The other end of its eth0: once, the caller owns it then; -1: it has none. */
+int rt_peer_take_tun(struct rt_peer *peer);
 pid_t rt_peer_pid(const struct rt_peer *peer);   /* of lento-init, in the host's pid namespace */
 void rt_peer_paths(const struct rt_peer *peer, struct rt_paths *paths);
 int rt_peer_usage(const struct rt_peer *peer, struct rt_usage *usage, struct err *err);

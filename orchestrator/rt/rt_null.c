@@ -32,12 +32,14 @@
 struct null_rt {
 	struct rt rt;
 	char *share_dir, *state_dir;
+	struct null_peer *booted; /* and not yet handed back */
 };
 
 struct null_peer {
 	struct rt_peer peer;
 	struct rt_paths paths;
 	uint64_t memory_peak_bytes;
+	struct null_peer *next;   /* in the list of the booted */
 };
 
 struct proc {
@@ -216,7 +218,7 @@ static int set_paths(const struct null_rt *null, const struct rt_peer_spec *spec
 	       set_path(paths->share, null->share_dir, err) || set_path(paths->tmp, tmp, err) ? -1 : 0;
 }
 
-static int null_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **out, struct err *err)
+static int null_boot_begin(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **out, struct err *err)
 {
 	struct null_rt *null = (struct null_rt *)rt;
 	struct null_peer *peer = calloc(1, sizeof(*peer));
@@ -226,6 +228,7 @@ static int null_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_p
 		return err_errno(err, ERR_FAILED, "peer %s", spec->name);
 	}
 	peer->peer.rt = rt;
+	peer->peer.tun = -1;
 	if (set_paths(null, spec, &peer->paths, err) || fs_mkdirs(peer->paths.tmp, 0755, err)) {
 		free(peer);
 		return -1;
@@ -239,8 +242,42 @@ static int null_boot(struct rt *rt, const struct rt_peer_spec *spec, struct rt_p
 		free(peer);
 		return -1;
 	}
+	peer->next = null->booted;
+	null->booted = peer;
 	*out = &peer->peer;
 	return 0;
+}
+
+/* A process runs as soon as it is spawned. */
+static int null_boot_next(struct rt *rt, struct rt_peer **out, struct err *err)
+{
+	struct null_rt *null = (struct null_rt *)rt;
+	struct null_peer *peer = null->booted;
+
+	(void)err;
+	if (!peer) {
+		return 0;
+	}
+	null->booted = peer->next;
+	*out = &peer->peer;
+	return 1;
+}
+
+static int null_boot_fd(const struct rt *rt)
+{
+	(void)rt;
+	return -1;
+}
+
+static unsigned null_boot_slots(void)
+{
+	return 1;
+}
+
+/* Each peer is killed as it is destroyed: there is no group of them all. */
+static void null_kill_all(struct rt *rt)
+{
+	((struct null_rt *)rt)->booted = NULL;
 }
 
 static int null_kill(struct rt_peer *peer, struct err *err)
@@ -335,7 +372,11 @@ static const char *null_unscaled(const struct rt *rt)
 static const struct rt_ops null_ops = {
 	.destroy = null_destroy,
 	.peer_uid = null_peer_uid,
-	.boot = null_boot,
+	.boot_begin = null_boot_begin,
+	.boot_next = null_boot_next,
+	.boot_fd = null_boot_fd,
+	.boot_slots = null_boot_slots,
+	.kill_all = null_kill_all,
 	.peer_destroy = null_peer_destroy,
 	.peer_paths = null_paths,
 	.peer_usage = null_usage,

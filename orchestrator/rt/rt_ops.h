@@ -12,7 +12,12 @@
 struct rt_ops {
 	void (*destroy)(struct rt *rt);
 	uid_t (*peer_uid)(const struct rt *rt);
-	int (*boot)(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **peer, struct err *err);
+	int (*boot_begin)(struct rt *rt, const struct rt_peer_spec *spec, struct rt_peer **peer,
+			  struct err *err);
+	int (*boot_next)(struct rt *rt, struct rt_peer **peer, struct err *err);
+	int (*boot_fd)(const struct rt *rt);
+	unsigned (*boot_slots)(void);
+	void (*kill_all)(struct rt *rt);
 	void (*peer_destroy)(struct rt_peer *peer);
 	void (*peer_paths)(const struct rt_peer *peer, struct rt_paths *paths);
 	int (*peer_usage)(const struct rt_peer *peer, struct rt_usage *usage, struct err *err);
@@ -31,6 +36,8 @@ struct rt {
 struct rt_peer {
 	struct rt *rt;
 	pid_t init_pid;
+	int tun;                   /* -1: none, or taken */
+	struct rt_boot_times times;
 };
 
 /* Are run id and peer name made of [a-z0-9-] only, and no longer than 63 characters?

@@ -31,7 +31,6 @@
 #include "base/fs.h"
 #include "rt/initlink.h"
 #include "rt/rt.h"
-#include "wire/tun.h"
 
 #define MAX_PEERS 64
 #define EVENT_WAIT_MS 20000
@@ -188,27 +187,28 @@ static void log_path(const struct bed *bed, uint32_t i, const char *name, char *
 
 static int boot(struct bed *bed, uint32_t i, const struct want *want, struct err *err)
 {
-	char name[16], ifname[16], data[128], log[128];
+	char name[16], data[128], log[128];
 	struct init_token token;
+	int rc;
 
 	snprintf(name, sizeof(name), "p%u", i);
-	snprintf(ifname, sizeof(ifname), "peer%u", i);
 	snprintf(data, sizeof(data), "%s/data/p%u", bed->ns_dir, i);
 	log_path(bed, i, "", log, sizeof(log));
 	OK(fs_mkdirs(data, 0755, err) || fs_mkdirs(log, 0755, err), *err);
 	REQUIRE(chown(data, rt_peer_uid(bed->rt), rt_peer_uid(bed->rt)) == 0, "chown");
-	if (want->tun) {
-		OK(tun_open(ifname, &bed->tuns[i], err), *err);
-	}
 	struct rt_peer_spec spec = {
-		.index = i, .name = name, .ifname = want->tun ? ifname : NULL,
+		.index = i, .name = name, .network = want->tun,
 		.ip = 0xc6120001u + i, .ip_bits = 32, .mtu = 1500, .data_dir = data, .log_dir = log,
 		.memory_bytes = want->memory_bytes, .tmp_bytes = 16 << 20, .pids = want->pids,
 		.tdf = want->tdf.den ? want->tdf : (struct tdf){ 1, 1 },
 	};
 	OK(initlink_expect(bed->link, i, &token, err), *err);
 	memcpy(spec.token, token.bytes, sizeof(spec.token));
-	return rt_boot(bed->rt, &spec, &bed->peers[i], err);
+	rc = rt_boot(bed->rt, &spec, &bed->peers[i], err);
+	if (rc == 0) {
+		bed->tuns[i] = rt_peer_take_tun(bed->peers[i]);
+	}
+	return rc;
 }
 
 static void boot_ok(struct bed *bed, uint32_t i, const struct want *want)

@@ -39,11 +39,14 @@ static inline void sample_peer(struct sample *s, uint32_t i)
 	*p = (struct peer_result){
 		.name = s->names[i], .group = g->name, .image = g->image_name, .role = g->role,
 		.ip = g->addresses.network + 1 + i - g->first_peer, .end = END_RUNNING,
-		.as_expected = true, .boot_wns = 30 * NS_PER_MS, .scheduled_ns = i * NS_PER_S,
+		.as_expected = true, .up_wns = (i + 1) * 10 * NS_PER_MS, .scheduled_ns = i * NS_PER_S,
 		.started_ns = i * NS_PER_S, .ready_ns = i * NS_PER_S + 50 * NS_PER_MS,
 		.first_piece_ns = -1, .complete_ns = -1, .ended_ns = -1, .exit_status = 15,
 		.verified = -1, .cpu_ns = NS_PER_S, .memory_peak_bytes = 9 << 20,
 	};
+	for (int step = 0; step < LAUNCH_STEP_COUNT; step++) {
+		p->launch_wns[step] = (step + 1) * NS_PER_MS + i * NS_PER_US;
+	}
 	p->link.dir[WIRE_UP] = (struct wire_dir_stats){ .packets = 9000, .bytes = 12000000,
 		.queue_drops = 30, .queue_peak_bytes = 65536, .queue_peak_ns = 400 * NS_PER_MS };
 	p->link.dir[WIRE_DOWN] = (struct wire_dir_stats){ .packets = 12000, .bytes = 17500000 };
