@@ -43,7 +43,7 @@ struct hostcheck_item {
 	uint64_t need;     /* smallest value that is enough */
 };
 
-#define HOSTCHECK_ITEMS_MAX 40
+#define HOSTCHECK_ITEMS_MAX 48
 
 struct hostcheck_report {
 	struct hostcheck_item items[HOSTCHECK_ITEMS_MAX];

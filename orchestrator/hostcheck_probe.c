@@ -305,34 +305,6 @@ void probe_net_namespaces(const struct hostcheck_query *q, const struct need *ne
 	}
 }
 
-void probe_namespace_limits(const struct hostcheck_query *q, const struct need *need,
-			    struct hostcheck_item *item)
-{
-	static const char *const kinds[] = { "net", "mnt", "pid", "ipc", "uts", "cgroup", "user" };
-	uint64_t wanted = (uint64_t)q->peers + 64, least = UINT64_MAX;
-	const char *kind = NULL;
-
-	(void)need;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		CLEAN_FREE char *name = str_format("/proc/sys/user/max_%s_namespaces", kinds[i]);
-		CLEAN_FREE char *text = slurp(q, name);
-
-		if (text && strtoull(text, NULL, 10) < least) {
-			least = strtoull(text, NULL, 10);
-			kind = kinds[i];
-		}
-	}
-	if (!kind) {
-		say(item, "none set");
-		return;
-	}
-	say(item, "%" PRIu64 " of each kind", least);
-	if (least < wanted) {
-		snprintf(item->needed, sizeof(item->needed), "%" PRIu64, wanted);
-		lack(item, CHECK_FAIL, "sysctl -w user.max_%s_namespaces=%" PRIu64, kind, wanted);
-	}
-}
-
 /* --- libraries ---------------------------------------------------------------------- */
 
 void probe_lxc(const struct hostcheck_query *q, const struct need *need, struct hostcheck_item *item)

@@ -24,7 +24,8 @@ typedef void probe_fn(const struct hostcheck_query *q, const struct need *need,
 
 probe_fn probe_sysctl, probe_rlimit;
 probe_fn probe_capabilities, probe_tun, probe_fuse, probe_cgroups, probe_user_namespaces;
-probe_fn probe_net_namespaces, probe_namespace_limits, probe_lxc, probe_seccomp, probe_pressure;
+probe_fn probe_net_namespaces, probe_lxc, probe_seccomp, probe_pressure;
+probe_fn probe_pids_group, probe_memory_groups, probe_conntrack;
 probe_fn probe_reno, probe_tcp_bpf, probe_clocksource, probe_swap, probe_memory, probe_disk, probe_images;
 
 #endif

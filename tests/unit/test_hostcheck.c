@@ -63,7 +63,7 @@ static void put_good_host(void)
 	static const char *const knobs[] = {
 		"kernel/pid_max", "kernel/threads-max", "fs/file-max", "fs/nr_open", "fs/mount-max",
 		"kernel/pty/max", "fs/inotify/max_user_instances", "fs/inotify/max_user_watches",
-		"kernel/keys/maxkeys", "kernel/keys/maxbytes",
+		"kernel/keys/maxkeys", "kernel/keys/maxbytes", "net/ipv4/neigh/default/gc_thresh3",
 	};
 
 	put("/proc/self/status", "Name:\tlento\nCapEff:\t000001ffffffffff\n");
@@ -80,6 +80,9 @@ static void put_good_host(void)
 	put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
 	put("/proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
 	put("/proc/meminfo", "MemAvailable: 134217728 kB\nSwapTotal: 1000 kB\nSwapFree: 1000 kB\n");
+	put("/proc/1/cgroup", "0::/init.scope\n");
+	put("/proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t4\t45\t1\n");
+	put("/proc/sys/net/netfilter/nf_conntrack_max", "262144\n");
 	put("/dev/net/tun", "");
 	put("/dev/fuse", "");
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -187,7 +190,7 @@ static void test_each_lack(void **state)
 	expect_only(100, "user namespaces", CHECK_WARN, "dropped capabilities");
 	put_good_host();
 	put("/proc/sys/user/max_mnt_namespaces", "100\n");
-	expect_only(100, "namespace limits", CHECK_FAIL, "sysctl -w user.max_mnt_namespaces=164");
+	expect_only(100, "mnt ns limit", CHECK_FAIL, "sysctl -w user.max_mnt_namespaces=164");
 	put_good_host();
 	put("/proc/sys/kernel/seccomp/actions_avail", "kill_process\n");
 	expect_only(100, "seccomp", CHECK_FAIL, "CONFIG_SECCOMP_FILTER");
@@ -263,6 +266,31 @@ static void test_sizes_grow_with_peers(void **state)
 	expect_only(1000, "descriptors", CHECK_FAIL, "ulimit -Hn 4256");
 }
 
+/* One wall at a time: each is seen, by its own check alone, at the number of peers where it stands. */
+static void test_walls(void **state)
+{
+	(void)state;
+	put("/proc/sys/net/ipv4/neigh/default/gc_thresh3", "1024\n");
+	expect_only(256, "neighbours", CHECK_OK, "");
+	expect_only(257, "neighbours", CHECK_WARN, "sysctl -w net.ipv4.neigh.default.gc_thresh3=1026");
+	put_good_host();
+	put("/proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t4\t65000\t1\n");
+	expect_only(200, "memory groups", CHECK_OK, "");
+	expect_only(300, "memory groups", CHECK_FAIL, "drop_caches");
+	put_good_host();
+	/* The limit of the group that holds ours, in version 2 and in version 1. */
+	put("/sys/fs/cgroup/pids.max", "5024\n");
+	expect_only(500, "process group", CHECK_OK, "");
+	expect_only(501, "process group", CHECK_FAIL, "echo 5032 > /sys/fs/cgroup/pids.max");
+	put("/sys/fs/cgroup/pids.max", "max\n");
+	expect_only(501, "process group", CHECK_OK, "");
+	put("/proc/self/mounts", "cgroup /c/memory cgroup rw,memory 0 0\ncgroup /c/pids cgroup rw,pids 0 0\n"
+	    "cgroup /c/freezer cgroup rw,relatime,freezer 0 0\ncgroup /c/ca cgroup rw,cpu,cpuacct 0 0\n");
+	put("/proc/1/cgroup", "8:pids:/box/init.scope\n4:memory:/\n");
+	put("/c/pids/box/pids.max", "100\n");
+	expect_only(10, "process group", CHECK_FAIL, "echo 1104 > /c/pids/box/pids.max");
+}
+
 static void test_images(void **state)
 {
 	char *aria_packages[] = { (char *)"aria2", NULL };
@@ -310,7 +338,7 @@ static void test_print(void **state)
 		"  warn  inotify             128; needed: 1064\n"
 		"                            for: clients that watch a directory\n"
 		"                            mend: sysctl -w fs.inotify.max_user_instances=1064\n"
-		"this host cannot run 1000 peers; 2 of 29 checks not ok, 1 of them mended by "
+		"this host cannot run 1000 peers; 2 of 39 checks not ok, 1 of them mended by "
 		"\"lento check --fix\"\n");
 	free(text);
 }
@@ -498,7 +526,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(test_good_host), CASE(test_each_lack), CASE(test_memory), CASE(test_cgroups),
-		CASE(test_sizes_grow_with_peers), CASE(test_images), CASE(test_print),
+		CASE(test_sizes_grow_with_peers), CASE(test_walls), CASE(test_images), CASE(test_print),
 		CASE(test_fix_and_restore), CASE(test_nothing_to_fix), CASE(test_somebody_else_set_it),
 		CASE(test_two_runs), CASE(test_three_runs), CASE(test_bad_records), CASE(test_rlimit),
 		CASE(test_real_host),
