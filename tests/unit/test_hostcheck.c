@@ -285,7 +285,9 @@ static void test_walls(void **state)
 	put("/sys/fs/cgroup/pids.max", "max\n");
 	expect_only(501, "process group", CHECK_OK, "");
 	put("/proc/self/mounts", "cgroup /c/memory cgroup rw,memory 0 0\ncgroup /c/pids cgroup rw,pids 0 0\n"
-	    "cgroup /c/freezer cgroup rw,relatime,freezer 0 0\ncgroup /c/ca cgroup rw,cpu,cpuacct 0 0\n");
+	    "cgroup /c/freezer cgroup rw,relatime,freezer 0 0\ncgroup /c/ca cgroup rw,cpu,cpuacct 0 0\n"
+	    "cgroup2 /c/unified cgroup2 rw 0 0\n");
+	put("/c/unified/cgroup.controllers", "\n");
 	put("/proc/1/cgroup", "8:pids:/box/init.scope\n4:memory:/\n");
 	put("/c/pids/box/pids.max", "100\n");
 	expect_only(10, "process group", CHECK_FAIL, "echo 1104 > /c/pids/box/pids.max");
