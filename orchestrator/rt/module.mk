@@ -18,9 +18,13 @@ $(BPF_EMBED): orchestrator/rt/tcp_bpf_elf.S $(BPF_OBJ)
 $(BUILD)/liblento.a: $(BPF_EMBED)
 
 # Tests that need root start containers from a program of their own.
-tests: $(BUILD)/tests/system/rt_lxc
+tests: $(BUILD)/tests/system/rt_lxc $(BUILD)/tests/system/tcp_time
 
 $(BUILD)/tests/system/rt_lxc: tests/system/rt_lxc.c $(ARCHIVES) | $(BUILD)/lento-init
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(PKG_LIBS)
+
+$(BUILD)/tests/system/tcp_time: tests/system/tcp_time.c tests/system/wire_ns.h $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(PKG_LIBS)
 

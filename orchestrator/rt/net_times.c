@@ -17,7 +17,7 @@
  * counts bytes, packets or round trips.
  */
 const struct net_time net_times[] = {
-	{ "ipv4/tcp_rto_min_us", "us", 200000, 1, INT_MAX, SCALE_LINEAR, "minimum RTO (200 ms)" },
+	{ "ipv4/tcp_rto_min_us", "us", 200000, 1, INT_MAX, SCALE_LINEAR, NULL },
 	{ "ipv4/tcp_rto_max_ms", "ms", 120000, 1000, 120000, SCALE_LINEAR, NULL },
 	{ "ipv4/tcp_retries2", "", 15, 15, 255, SCALE_RETRIES, NULL },
 	{ "ipv4/tcp_fin_timeout", "s", 60, 1, MAX_S, SCALE_FIN, NULL },

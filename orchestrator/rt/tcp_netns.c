@@ -10,8 +10,10 @@
 #include "base/fs.h"
 #include "rt/net_times.h"
 #include "rt/netns.h"
+#include "rt/rto_route.h"
 
 #define SYSCTL_DIR "/proc/sys/net/"
+#define RTO_MIN_MS 200
 
 static int write_sysctl(const char *name, const char *value, struct err *err)
 {
@@ -21,6 +23,14 @@ static int write_sysctl(const char *name, const char *value, struct err *err)
 		return 0;
 	}
 	return fs_write_knob(path, value, err);
+}
+
+/* At least 1: 0 would mean the kernel's own. */
+static unsigned rto_min_ms(struct tdf tdf)
+{
+	double ms = RTO_MIN_MS * tdf_double(tdf);
+
+	return ms < 1 ? 1 : (unsigned)ms;
 }
 
 static int apply_here(const void *arg, struct err *err)
@@ -38,7 +48,7 @@ static int apply_here(const void *arg, struct err *err)
 			return -1;
 		}
 	}
-	return 0;
+	return rto_route_set("eth0", rto_min_ms(cfg->tdf), err);
 }
 
 int tcp_netns_apply(pid_t pid, const struct tcp_netns *cfg, struct err *err)

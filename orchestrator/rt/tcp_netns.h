@@ -18,7 +18,8 @@ struct tcp_netns {
 	const char *congestion; /* the kernel's name for it; NULL: leave the host's */
 };
 
-/* Set them in the network namespace of process @pid; what this kernel lacks is passed over. */
+/* Set them in the network namespace of process @pid, whose eth0, if it has one, is up and its
+ * default route; what this kernel lacks is passed over. */
 int tcp_netns_apply(pid_t pid, const struct tcp_netns *cfg, struct err *err);
 
 /*

@@ -25,6 +25,10 @@ case_of() {
 	case_of network
 }
 
+@test "a container's sockets have the run's congestion control and initial RTO" {
+	case_of tcp
+}
+
 @test "memory and process limits hold, usage is counted" {
 	case_of limits
 }

@@ -37,6 +37,7 @@
 
 static const char *build_dir, *policy;
 static bool without_userns;
+static enum rt_congestion congestion;
 static char current_id[32]; /* of the run that this process has set up */
 
 struct bed {
@@ -126,8 +127,13 @@ static void bed_create(struct bed *bed, const char *id, struct tdf tdf)
 	struct rt_config cfg = {
 		.run_id = bed->id, .state_dir = bed->state_dir, .ns_dir = bed->ns_dir,
 		.share_dir = bed->share_dir, .seccomp_policy = policy, .userns = !without_userns,
+		.tcp = { .congestion = congestion },
 	};
+	struct vclock clk;
+
 	OK(rt_lxc_create(&cfg, &bed->rt, &err), err);
+	vtime_load(bed->page, &clk);
+	rt_set_clock(bed->rt, &clk);
 	for (int i = 0; i < MAX_PEERS; i++) {
 		bed->tuns[i] = -1;
 	}
@@ -400,7 +406,7 @@ static void case_network(void)
 		"ping_group_range; do [ -e $f ] && echo $f=$(cat $f); done; true") == 0, "script");
 	out = log_of(&bed, 0, "stdout");
 	require_line(out, "inet 198.18.0.1/32");
-	require_line(out, "default dev eth0");
+	require_line(out, "default dev eth0 scope link rto_min lock 2s");
 	require_line(out, "10.9.8.7 dev eth0 src 198.18.0.1");
 	require_line(out, "<LOOPBACK,UP,LOWER_UP>");
 	require_line(out, "tcp_fin_timeout=360");
@@ -417,6 +423,32 @@ static void case_network(void)
 	}
 	/* The run's own namespace is untouched, and we are back in it. */
 	REQUIRE(if_nametoindex("eth0") == 0 && if_nametoindex("lo") > 0, "not back in the run's namespace");
+	bed_destroy(&bed);
+	REQUIRE(leftovers(bed.id) == 0, "something is left");
+}
+
+/* What a container's sockets get: the run's congestion control, and its initial RTO. */
+static void case_tcp(void)
+{
+	struct want want = { .tun = true, .tdf = { 1, 5 } };
+	struct bed bed;
+	unsigned syns = 0;
+	CLEAN_FREE char *out = NULL;
+	unsigned char packet[2000];
+
+	congestion = RT_CUBIC;
+	bed_create(&bed, "tcp", want.tdf);
+	boot_ok(&bed, 0, &want);
+	REQUIRE(run_shell(&bed, 0, "cat /proc/sys/net/ipv4/tcp_congestion_control\n"
+			  "timeout 0.9 bash -c 'exec 3<>/dev/tcp/198.18.9.9/80'; true") == 0, "script");
+	out = log_of(&bed, 0, "stdout");
+	require_line(out, "lento_cubic");
+	while (read(bed.tuns[0], packet, sizeof(packet)) > 0) {
+		syns += packet[9] == 6;
+	}
+	/* At 0, 0.2, 0.4, 0.6 and 0.8 s of wall time; by the kernel's 1 s there would be one. */
+	printf("# %u SYNs\n", syns);
+	REQUIRE(syns >= 3, "%u SYNs within 0.9 wall seconds at TDF 1/5", syns);
 	bed_destroy(&bed);
 	REQUIRE(leftovers(bed.id) == 0, "something is left");
 }
@@ -821,7 +853,8 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "isolation", case_isolation }, { "root", case_root }, { "network", case_network }, { "limits", case_limits },
+	{ "isolation", case_isolation }, { "root", case_root }, { "network", case_network },
+	{ "tcp", case_tcp }, { "limits", case_limits },
 	{ "exec", case_exec }, { "freeze", case_freeze }, { "events", case_events },
 	{ "bootfail", case_bootfail }, { "liar", case_liar }, { "purge", case_purge },
 	{ "midboot", case_midboot }, { "orphan", case_orphan }, { "two", case_two }, { "cost", case_cost },
