@@ -28,6 +28,7 @@
 #include "wire_ns.h"
 
 #define PORT 7000
+#define NOBODY 99
 #define MAX_SEEN 64
 #define LINK_BPF_STRUCT_OPS 9 /* enum bpf_link_type, newer than Debian 12's headers */
 
@@ -220,6 +221,17 @@ static bool pump(struct host *a, struct host *b, double seconds, int fd, short e
 	return false;
 }
 
+/* A socket of @h on its way to host @number. */
+static int start_connect(struct host *h, unsigned number)
+{
+	struct sockaddr_in to = address(number, PORT);
+	int fd = host_socket(h);
+
+	REQUIRE(connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno == EINPROGRESS, "connect: %s",
+		strerror(errno));
+	return fd;
+}
+
 struct pair {
 	int listener, client, server;
 };
@@ -231,8 +243,7 @@ static void connect_pair(struct host *a, struct host *b, struct pair *p)
 	p->listener = host_socket(b);
 	REQUIRE(bind(p->listener, (struct sockaddr *)&to, sizeof(to)) == 0 && listen(p->listener, 5) == 0,
 		"listen: %s", strerror(errno));
-	p->client = host_socket(a);
-	connect(p->client, (struct sockaddr *)&to, sizeof(to));
+	p->client = start_connect(a, b->number);
 	REQUIRE(pump(a, b, 10, p->listener, POLLIN), "no connection came");
 	p->server = accept4(p->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	REQUIRE(p->server >= 0, "accept: %s", strerror(errno));
@@ -285,16 +296,13 @@ static void require_gap(const struct host *h, double first)
 static void case_syn(void)
 {
 	static const struct rt_tcp cfg = { .congestion = RT_RENO };
-	struct sockaddr_in nobody = address(99, PORT);
 	struct host fast, slow;
 	int fds[3];
 
 	host_create(&fast, 1, &cfg, (struct tdf){ 1, 5 });
 	host_create(&slow, 2, &cfg, (struct tdf){ 2, 1 });
-	fds[0] = host_socket(&fast);
-	connect(fds[0], (struct sockaddr *)&nobody, sizeof(nobody));
-	fds[1] = host_socket(&slow);
-	connect(fds[1], (struct sockaddr *)&nobody, sizeof(nobody));
+	fds[0] = start_connect(&fast, NOBODY);
+	fds[1] = start_connect(&slow, NOBODY);
 	fast.deaf = slow.deaf = true;
 	pump(&fast, &slow, 2.3, -1, 0);
 	require_gap(&fast, 0.2);
@@ -303,8 +311,7 @@ static void case_syn(void)
 	set_clock(&slow, (struct tdf){ 2, 5 });
 	close(fds[1]);
 	forget(&slow);
-	fds[2] = host_socket(&slow);
-	connect(fds[2], (struct sockaddr *)&nobody, sizeof(nobody));
+	fds[2] = start_connect(&slow, NOBODY);
 	pump(&fast, &slow, 0.9, -1, 0);
 	require_gap(&slow, 0.4);
 	close(fds[0]);
@@ -378,10 +385,7 @@ static void case_follow(void)
 	set_clock(&b, (struct tdf){ 10, 1 });
 	/* The listener is as old as the first connection. */
 	later = p;
-	later.client = host_socket(&a);
-	struct sockaddr_in to = address(b.number, PORT);
-
-	connect(later.client, (struct sockaddr *)&to, sizeof(to));
+	later.client = start_connect(&a, b.number);
 	REQUIRE(pump(&a, &b, 10, p.listener, POLLIN), "no connection came");
 	later.server = accept4(p.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	exchange(&a, &b, &later, 20);
