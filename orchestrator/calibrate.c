@@ -28,6 +28,7 @@
 #define ECHO_BYTES 84             /* as ping sends them */
 #define ECHO_COUNT 5
 #define JITTER_ECHOES 60
+#define KURTOSIS_MAX 12.0
 #define TRAIN_MIN_PACKETS 6
 #define TRAIN_MAX_PACKETS 800
 #define TRAINS 3                  /* the median counts: one late wake-up spoils one */
@@ -243,23 +244,25 @@ static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err
 
 /* --- jitter ---------------------------------------------------------------------- */
 
-/* The standard deviation that the line's jitter has, and its fourth moment over its square:
- * how far that of a sample may be from it. */
-static double jitter_deviation_ns(const struct wire_jitter *j, double *kurtosis)
+/* The standard deviation that a jitter has, and its fourth moment over its square: how far
+ * that of a sample may be from it. */
+static double jitter_deviation_ns(const struct jitter_spec *j, double *kurtosis)
 {
-	switch ((enum wire_jitter_kind)j->kind) {
-	case WIRE_JITTER_UNIFORM:
+	switch (j->distribution) {
+	case JITTER_UNIFORM:
 		*kurtosis = 1.8;
 		return (double)j->spread_ns / sqrt(3);
-	case WIRE_JITTER_NORMAL:
+	case JITTER_NORMAL:
 		*kurtosis = 3;
 		return (double)j->spread_ns;
-	case WIRE_JITTER_PARETO: /* it has none: the tail is too long */
-	case WIRE_JITTER_KINDS:
-		break;
+	case JITTER_PARETO: /* it has none: the tail is too long */
+		*kurtosis = KURTOSIS_MAX;
+		return (double)j->spread_ns;
+	case JITTER_TABLE:
+		*kurtosis = fmin(j->table->kurtosis, KURTOSIS_MAX);
+		return j->table->deviation_ns;
 	}
-	*kurtosis = 12;
-	return (double)j->spread_ns;
+	return 0;
 }
 
 /* Echoes to the peer, so far apart that none is held up by the one before. */
@@ -271,8 +274,8 @@ static int measure_jitter(struct run *run, uint32_t peer, struct err *err)
 	const struct peer *at = &run->peers[peer];
 	int64_t spread = up.jitter.spread_ns + down.jitter.spread_ns;
 	int64_t gap = 4 * spread + NS_PER_MS, one = up.delay_ns + down.delay_ns;
-	double k_up, k_down, s_up = jitter_deviation_ns(&up.jitter, &k_up);
-	double s_down = jitter_deviation_ns(&down.jitter, &k_down);
+	double k_up, k_down, s_up = jitter_deviation_ns(&at->line.up_jitter, &k_up);
+	double s_down = jitter_deviation_ns(&at->line.down_jitter, &k_down);
 	struct calibration_result *c;
 	int rc;
 
@@ -333,8 +336,10 @@ static int measure_links(struct run *run, struct err *err)
 	for (size_t i = 0; i < count; i += step) {
 		const struct peer *at = &run->peers[peers[i]];
 
-		if ((at->line.up_bps && measure_rate(run, peers[i], WIRE_UP, err)) ||
-		    (at->line.down_bps && measure_rate(run, peers[i], WIRE_DOWN, err)) ||
+		/* A trace has no rate that a train could find. */
+		if ((at->line.up_bps && !at->line.up_trace &&
+		     measure_rate(run, peers[i], WIRE_UP, err)) ||
+		    (at->line.down_bps && !at->line.down_trace && measure_rate(run, peers[i], WIRE_DOWN, err)) ||
 		    measure_jitter(run, peers[i], err)) {
 			return -1;
 		}
@@ -355,7 +360,16 @@ static int64_t one_way(const struct run *run, uint32_t a, uint32_t b)
 		on_line_ns(&up, ECHO_BYTES) + on_line_ns(&down, ECHO_BYTES);
 }
 
-/* What jitter may move the median of the echoes: no more than the sum of the spreads. */
+static double trace_gap_ns(const struct run *run, uint32_t peer, int dir)
+{
+	const struct link_spec *l = &run->peers[peer].line;
+	const struct series_spec *trace = dir == WIRE_UP ? l->up_trace : l->down_trace;
+
+	return trace ? (double)trace->gap_ns : 0;
+}
+
+/* What jitter may move the median of the echoes: no more than the sum of the spreads; and how long
+ * a packet may wait for the next instant of a trace. */
 static double rtt_spread_ns(const struct run *run, uint32_t a, uint32_t b)
 {
 	double sum = 0;
@@ -363,6 +377,7 @@ static double rtt_spread_ns(const struct run *run, uint32_t a, uint32_t b)
 	for (int dir = WIRE_UP; dir <= WIRE_DOWN; dir++) {
 		sum += (double)(line_of(run, a, dir).jitter.spread_ns +
 				line_of(run, b, dir).jitter.spread_ns);
+		sum += trace_gap_ns(run, a, dir) + trace_gap_ns(run, b, dir);
 	}
 	return sum;
 }

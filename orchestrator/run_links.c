@@ -48,11 +48,12 @@ static struct wire_jitter line_jitter(const struct jitter_spec *j)
 {
 	static const enum wire_jitter_kind kinds[] = {
 		[JITTER_UNIFORM] = WIRE_JITTER_UNIFORM, [JITTER_NORMAL] = WIRE_JITTER_NORMAL,
-		[JITTER_PARETO] = WIRE_JITTER_PARETO,
+		[JITTER_PARETO] = WIRE_JITTER_PARETO, [JITTER_TABLE] = WIRE_JITTER_TABLE,
 	};
 
 	return (struct wire_jitter) {
 		.spread_ns = j->spread_ns, .kind = kinds[j->distribution], .reorder = j->reorder,
+		.table = j->table ? j->table->id : 0,
 	};
 }
 
@@ -67,6 +68,13 @@ static struct wire_loss line_loss(double loss, const struct bursts_spec *b)
 static struct wire_overhead line_overhead(const struct overhead_spec *o)
 {
 	return (struct wire_overhead) { .frame_bytes = o->frame_bytes, .atm = o->atm };
+}
+
+static void line_trace(const struct series_spec *trace, int64_t origin_ns, struct wire_line *line)
+{
+	line->traced = trace != NULL;
+	line->trace = trace ? trace->id : 0;
+	line->trace_origin_ns = trace ? origin_ns : 0;
 }
 
 static void lines_of(const struct link_spec *l, struct wire_line line[2])
@@ -98,6 +106,8 @@ void run_link_of(const struct run *run, const struct peer *peer, struct wire_lin
 	out->ip = experiment_peer_ip(run->exp, peer->index);
 	out->group = (uint32_t)(peer->group - run->exp->groups);
 	lines_of(&peer->line, out->line);
+	line_trace(peer->line.up_trace, run->origin_ns, &out->line[WIRE_UP]);
+	line_trace(peer->line.down_trace, run->origin_ns, &out->line[WIRE_DOWN]);
 }
 
 void run_link_init(const struct run *run, struct peer *peer)
@@ -105,6 +115,27 @@ void run_link_init(const struct run *run, struct peer *peer)
 	if (peer->group) {
 		peer->line = *experiment_peer_link(run->exp, peer->index);
 	}
+}
+
+/* Traces begin with the run, so that it is the same each time. */
+int run_links_begin(struct run *run, struct err *err)
+{
+	int64_t now = clockctl_now(run->clock).ns;
+
+	run->origin_ns = now - clockctl_since_origin(run->clock, now);
+	for (uint32_t i = 0; run->wire && i < run->exp->peer_count; i++) {
+		const struct peer *peer = &run->peers[i];
+		struct wire_link link;
+
+		if (!peer->line.up_trace && !peer->line.down_trace) {
+			continue;
+		}
+		run_link_of(run, peer, &link);
+		if (wire_set_link(run->wire, i, &link, err)) {
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /* --- events ----------------------------------------------------------------- */

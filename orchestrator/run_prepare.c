@@ -271,6 +271,13 @@ static int start_wire(struct run *run, struct err *err)
 	if (state_save(run->state, err) || run_watch(run, wire_pidfd(run->wire), TAG_WIRE, err)) {
 		return -1;
 	}
+	for (uint32_t i = 0; i < run->exp->series_count; i++) {
+		const struct series_spec *s = run->exp->series[i];
+
+		if (wire_add_series(run->wire, i, s->values, s->count, err)) {
+			return err_wrap(err, "%s", s->path);
+		}
+	}
 	for (size_t i = 0; i < run->exp->delay_count; i++) {
 		const struct delay_spec *d = &run->exp->delays[i];
 

@@ -74,6 +74,7 @@ struct run {
 	struct event_step *steps;  /* what the events do, by its time */
 	size_t step_count;
 	size_t next_step;          /* position in steps */
+	int64_t origin_ns;         /* virtual CLOCK_MONOTONIC at the run's time 0; 0 before */
 
 	int epoll_fd, signal_fd;
 	struct clockctl *clock;
@@ -173,6 +174,8 @@ void peer_judge(struct run *run, struct peer *peer);
 
 /* The line that the experiment gives the peer, before any event. */
 void run_link_init(const struct run *run, struct peer *peer);
+/* The run's time 0 has come: lines that follow a trace begin it. */
+int run_links_begin(struct run *run, struct err *err);
 /* Carry out a step of an event on links or delays, the one at run->next_step; what lento-wire
  * refuses is logged. */
 void run_link_event(struct run *run, const struct event_step *step);

@@ -106,6 +106,9 @@ int run_start(struct run *run, struct err *err)
 		return -1;
 	}
 	clockctl_mark_origin(run->clock);
+	if (run_links_begin(run, err)) {
+		return -1;
+	}
 	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
 		struct peer_result *r = run->peers[i].res;
 

@@ -177,7 +177,7 @@ const struct field_map *const experiment_field_maps[] = {
 	&root_map, &time_map, &tcp_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
 	&overhead_map, &overhead_both_map, &queue_map, &loss_map, &gilbert_map, &jitter_map, &jitter_both_map,
 	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map,
-	&flap_map, &follow_map,
+	&flap_map, &follow_map, &trace_map,
 	&capture_map, &group_link_map, &profile_map, &profile_line_map, NULL,
 };
 
@@ -281,6 +281,12 @@ void experiment_destroy(struct experiment *exp)
 	free(exp->events);
 	free(exp->stop.groups);
 	free(exp->capture.of);
+	for (size_t i = 0; i < exp->series_count; i++) {
+		free(exp->series[i]->path);
+		free(exp->series[i]->values);
+		free(exp->series[i]);
+	}
+	free(exp->series);
 	free(exp->payload.path);
 	free(exp->payload.name);
 	free(exp->path);
@@ -351,6 +357,14 @@ static void change_rate(enum rate_change what, uint64_t to, uint64_t given, uint
 	}
 }
 
+static void change_trace(enum rate_change what, const struct series_spec *given,
+			 const struct series_spec **trace)
+{
+	if (what != RATE_CUT) {
+		*trace = what == RATE_RESTORE ? given : NULL;
+	}
+}
+
 void link_spec_change(struct link_spec *link, const struct link_spec *given,
 		      const struct event_spec *event)
 {
@@ -359,9 +373,11 @@ void link_spec_change(struct link_spec *link, const struct link_spec *given,
 	if (event->changes & CHANGE_DOWN) {
 		change_rate(event->down, to->down_bps, given->down_bps, &link->down_bps,
 			    &link->down_cut);
+		change_trace(event->down, given->down_trace, &link->down_trace);
 	}
 	if (event->changes & CHANGE_UP) {
 		change_rate(event->up, to->up_bps, given->up_bps, &link->up_bps, &link->up_cut);
+		change_trace(event->up, given->up_trace, &link->up_trace);
 	}
 	if (event->changes & CHANGE_DELAY) {
 		link->down_delay_ns = to->down_delay_ns;

@@ -43,13 +43,31 @@ struct queue_spec {
 	int64_t target_ns, interval_ns; /* CoDel */
 };
 
+/* A file of numbers that links refer to (topo/load_series.c). */
+enum series_kind {
+	SERIES_TABLE,      /* quantiles in equal steps, their mean 0 */
+	SERIES_TRACE,      /* instants at which a packet may be sent, the last one the period */
+};
+
+struct series_spec {
+	enum series_kind kind;
+	uint32_t id;       /* position among all of the experiment */
+	char *path;        /* absolute */
+	int64_t *values;   /* ns, ascending */
+	size_t count;
+	double deviation_ns, kurtosis; /* SERIES_TABLE: of what is drawn */
+	uint64_t mean_bps; /* SERIES_TRACE */
+	int64_t gap_ns;    /* SERIES_TRACE: the longest between two instants */
+};
+
 /* Added to the delay, anew for each packet; its mean is 0. */
-enum jitter_distribution { JITTER_UNIFORM, JITTER_NORMAL, JITTER_PARETO };
+enum jitter_distribution { JITTER_UNIFORM, JITTER_NORMAL, JITTER_PARETO, JITTER_TABLE };
 
 struct jitter_spec {
 	int64_t spread_ns; /* uniform: the largest value; others: standard deviation; 0: none */
 	enum jitter_distribution distribution;
 	bool reorder;      /* packets may overtake each other */
+	const struct series_spec *table; /* JITTER_TABLE; `spread_ns` is how far it goes below 0 */
 };
 
 /* Loss in a good and a bad state (Gilbert, Elliott).  p == 0: there are no states. */
@@ -69,6 +87,7 @@ struct link_spec {
 	char *name;
 	bool from_profile;                /* made by a group's "profile", not written under links */
 	uint64_t down_bps, up_bps;        /* bits per virtual second; 0 = unlimited */
+	const struct series_spec *down_trace, *up_trace; /* the rate above is its mean; or NULL */
 	int64_t down_delay_ns, up_delay_ns; /* one-way */
 	struct jitter_spec down_jitter, up_jitter;
 	double down_loss, up_loss;        /* share of the packets lost in the long run, 0..1 */
@@ -238,6 +257,8 @@ struct experiment {
 	int64_t limit_ns;     /* virtual; the run ends then at the latest */
 	struct tcp_spec tcp;
 	struct payload_spec payload;
+	struct series_spec **series;
+	size_t series_count;
 	struct link_spec *links;
 	size_t link_count;
 	struct group_spec *groups;

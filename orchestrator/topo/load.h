@@ -47,6 +47,10 @@ int load_payload(struct reader *r, const struct node *node, void *object);
 int load_queue(struct reader *r, const struct node *node, struct queue_spec *queue, uint64_t bps);
 void settle_queue(struct queue_spec *queue, uint64_t bps);
 
+/* The file named at @node, read once; the experiment owns *series. */
+int load_series(struct reader *r, const struct node *node, enum series_kind kind,
+		const struct series_spec **series);
+
 /* "unlimited" is 0. */
 int load_rate(struct reader *r, const struct node *node, uint64_t *bps);
 /* The value of @key of a link, one of its table, into @link. */
@@ -85,7 +89,7 @@ extern const struct field_map link_map, delay_both_map, loss_both_map, queue_bot
 extern const struct field_map overhead_map, overhead_both_map, queue_map, loss_map, gilbert_map, jitter_map, jitter_both_map;
 extern const struct field_map group_map, start_map, group_link_map, profile_map, profile_line_map;
 extern const struct field_map payload_map, delays_map, event_map, exp_stop_map, capture_map;
-extern const struct field_map flap_map, follow_map;
+extern const struct field_map flap_map, follow_map, trace_map;
 
 /* Words by enum, NULL-terminated; print.c writes what the loaders read. */
 extern const char *const after_words[], *const expect_words[], *const do_words[];

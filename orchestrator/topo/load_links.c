@@ -32,14 +32,43 @@ int load_rate(struct reader *r, const struct node *node, uint64_t *bps)
 
 /* --- both directions, or each its own ------------------------------------- */
 
+static int read_trace(struct reader *r, const struct node *node, void *object)
+{
+	return load_series(r, node, SERIES_TRACE, object);
+}
+
+static const struct field trace_fields[] = {
+	{.key = "trace", .required = true, .read = read_trace},
+};
+const struct field_map trace_map = {
+	"trace", "a rate that is no number", trace_fields, ARRAY_LEN(trace_fields),
+};
+
+static int read_rate_of(struct reader *r, const struct node *node, uint64_t *bps,
+			const struct series_spec **trace)
+{
+	if (node->kind != NODE_MAP) {
+		return load_rate(r, node, bps);
+	}
+	if (read_fields(r, &trace_map, node, trace)) {
+		return -1;
+	}
+	*bps = (*trace)->mean_bps;
+	return 0;
+}
+
 static int read_down(struct reader *r, const struct node *node, void *object)
 {
-	return load_rate(r, node, &((struct link_spec *)object)->down_bps);
+	struct link_spec *link = object;
+
+	return read_rate_of(r, node, &link->down_bps, &link->down_trace);
 }
 
 static int read_up(struct reader *r, const struct node *node, void *object)
 {
-	return load_rate(r, node, &((struct link_spec *)object)->up_bps);
+	struct link_spec *link = object;
+
+	return read_rate_of(r, node, &link->up_bps, &link->up_trace);
 }
 
 static int read_delay_down(struct reader *r, const struct node *node, void *object)
@@ -53,7 +82,7 @@ static int read_delay_up(struct reader *r, const struct node *node, void *object
 }
 
 const char *const jitter_words[] = {
-	[JITTER_UNIFORM] = "uniform", [JITTER_NORMAL] = "normal", [JITTER_PARETO] = "pareto", NULL,
+	[JITTER_UNIFORM] = "uniform", [JITTER_NORMAL] = "normal", [JITTER_PARETO] = "pareto", NULL, /* of JITTER_TABLE the key "table" tells */
 };
 
 static int read_spread(struct reader *r, const struct node *node, void *object)
@@ -77,9 +106,26 @@ static int read_reorder(struct reader *r, const struct node *node, void *object)
 	return read_flag(r, node, &((struct jitter_spec *)object)->reorder);
 }
 
+static int read_table(struct reader *r, const struct node *node, void *object)
+{
+	struct jitter_spec *jitter = object;
+
+	if (jitter->spread_ns || jitter->distribution != JITTER_UNIFORM) {
+		return node_fail(r->tree, node, r->err,
+				 "a jitter has a \"table\", or a \"spread\" and its \"distribution\"");
+	}
+	if (load_series(r, node, SERIES_TABLE, &jitter->table)) {
+		return -1;
+	}
+	jitter->distribution = JITTER_TABLE;
+	jitter->spread_ns = -jitter->table->values[0];
+	return 0;
+}
+
 static const struct field jitter_fields[] = {
-	{.key = "spread", .required = true, .read = read_spread},
+	{.key = "spread", .read = read_spread},
 	{.key = "distribution", .read = read_distribution},
+	{.key = "table", .read = read_table},
 	{.key = "reorder", .read = read_reorder},
 };
 const struct field_map jitter_map = {
@@ -96,6 +142,9 @@ static int read_jitter_of(struct reader *r, const struct node *node, struct jitt
 	if (node->kind == NODE_MAP ? read_fields(r, &jitter_map, node, jitter)
 				   : read_spread(r, node, jitter)) {
 		return -1;
+	}
+	if (node->kind == NODE_MAP && !jitter->table && !node_get(node, "spread")) {
+		return node_fail(r->tree, node, r->err, "a jitter needs a \"spread\" or a \"table\"");
 	}
 	if (jitter->spread_ns > delay_ns) {
 		return node_fail(r->tree, node, r->err,

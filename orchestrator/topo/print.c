@@ -144,14 +144,33 @@ static void print_overhead(const char *dir, const struct overhead_spec *o, FILE 
 		o->atm ? "true" : "false");
 }
 
-static const char *jitter(const struct jitter_spec *j, char buf[BUF_BYTES])
+static void print_jitter(const char *dir, const struct jitter_spec *j, FILE *out)
 {
 	char spread[BUF_BYTES];
 
-	snprintf(buf, BUF_BYTES, "{spread: %s, distribution: %s, reorder: %s}",
-		 duration(j->spread_ns, spread), jitter_words[j->distribution],
-		 j->reorder ? "true" : "false");
-	return buf;
+	fprintf(out, "      %s: {", dir);
+	if (j->table) {
+		fputs("table: ", out);
+		print_text(out, j->table->path);
+	} else {
+		fprintf(out, "spread: %s, distribution: %s", duration(j->spread_ns, spread),
+			jitter_words[j->distribution]);
+	}
+	fprintf(out, ", reorder: %s}\n", j->reorder ? "true" : "false");
+}
+
+static void print_rate(const char *dir, uint64_t bps, const struct series_spec *trace, FILE *out)
+{
+	char buf[BUF_BYTES];
+
+	fprintf(out, "    %s: ", dir);
+	if (trace) {
+		fputs("{trace: ", out);
+		print_text(out, trace->path);
+		fputs("}\n", out);
+	} else {
+		fprintf(out, "%s\n", rate(bps, buf));
+	}
 }
 
 static void print_payload(const struct experiment *exp, FILE *out)
@@ -186,8 +205,9 @@ static void print_values(const struct link_spec *l, unsigned what, const char *i
 			duration(l->down_delay_ns, a), duration(l->up_delay_ns, b));
 	}
 	if (what & CHANGE_JITTER) {
-		fprintf(out, "%sjitter:\n      down: %s\n", indent, jitter(&l->down_jitter, a));
-		fprintf(out, "      up: %s\n", jitter(&l->up_jitter, a));
+		fprintf(out, "%sjitter:\n", indent);
+		print_jitter("down", &l->down_jitter, out);
+		print_jitter("up", &l->up_jitter, out);
 	}
 	if (what & CHANGE_LOSS) {
 		fprintf(out, "%sloss:\n", indent);
@@ -215,8 +235,8 @@ static void print_links(const struct experiment *exp, FILE *out)
 		const struct link_spec *l = &exp->links[i];
 
 		fprintf(out, "  %s:\n", l->name);
-		fprintf(out, "    down: %s\n", rate(l->down_bps, a));
-		fprintf(out, "    up: %s\n", rate(l->up_bps, a));
+		print_rate("down", l->down_bps, l->down_trace, out);
+		print_rate("up", l->up_bps, l->up_trace, out);
 		print_values(l, ~0u, "    ", out);
 		fprintf(out, "    mtu: %s\n", units_format_size(l->mtu, a, sizeof(a)));
 	}

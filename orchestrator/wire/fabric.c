@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clean.h"
 #include "wire/fabric_private.h"
 
 #define BUFFER_BYTES_DEFAULT (UINT64_C(256) << 20)
@@ -68,6 +69,10 @@ void fabric_destroy(struct fabric *f)
 	evq_fini(&f->events);
 	pool_fini(&f->pool);
 	free(f->landed);
+	for (uint32_t i = 0; i < f->series_count; i++) {
+		free(f->series[i].values);
+	}
+	free(f->series);
 	nat_destroy(f->nat);
 	lan_fini(&f->lans);
 	route_fini(&f->routes);
@@ -86,6 +91,36 @@ static void bound_queues(struct fabric *f, struct link *l, const struct wire_lin
 			line[d].limit_packets = f->pool.count / UNLIMITED_SHARE + 1;
 		}
 	}
+}
+
+int fabric_add_series(struct fabric *f, uint32_t id, int64_t *values, size_t count, struct err *err)
+{
+	CLEAN_FREE int64_t *owned = values;
+
+	if (!f->series) {
+		f->series = calloc(SERIES_MAX, sizeof(*f->series));
+	}
+	if (!f->series) {
+		return err_errno(err, ERR_FAILED, "series %u", id);
+	}
+	if (id != f->series_count || id >= SERIES_MAX || count == 0 || values[count - 1] <= 0) {
+		return err_set(err, ERR_USAGE, "series %u of %zu values, after %u others", id, count,
+			       f->series_count);
+	}
+	for (size_t i = 1; i < count; i++) {
+		if (values[i] < values[i - 1]) {
+			return err_set(err, ERR_USAGE, "series %u does not ascend", id);
+		}
+	}
+	f->series[f->series_count++] = (struct series){take_ptr(owned), count};
+	return 0;
+}
+
+/* What a line, which has been checked, refers to. */
+static void refer(const struct fabric *f, struct linkq *q, const struct wire_line *line)
+{
+	linkq_refer(q, line->jitter.kind == WIRE_JITTER_TABLE ? &f->series[line->jitter.table] : NULL,
+		    line->traced ? &f->series[line->trace] : NULL);
 }
 
 void fabric_drop(struct fabric *f, struct packet *pkt)
@@ -166,6 +201,7 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 	bound_queues(f, l, link, line);
 	for (int d = 0; d < 2; d++) {
 		if (l->state == LINK_GONE) {
+			refer(f, &l->dir[d], &line[d]);
 			linkq_set(&l->dir[d], now, &line[d]);
 			evq_cancel(&f->events, 2 * id + (uint32_t)d);
 			arm(f, id, d);
@@ -177,6 +213,7 @@ int fabric_add_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 				rng_stream(&rng[k], f->cfg.seed, stream[d][k], id);
 			}
 			linkq_init(&l->dir[d], &line[d], rng, &f->cfg.stats->links[id].dir[d]);
+			refer(f, &l->dir[d], &line[d]);
 		}
 	}
 	l->state = LINK_UP;
@@ -198,6 +235,7 @@ int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire
 	}
 	bound_queues(f, l, link, line);
 	for (int d = 0; d < 2; d++) {
+		refer(f, &l->dir[d], &line[d]);
 		linkq_set(&l->dir[d], now, &line[d]);
 		evq_cancel(&f->events, 2 * id + (uint32_t)d);
 		arm(f, id, d);

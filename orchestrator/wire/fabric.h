@@ -94,6 +94,10 @@ int fabric_add_forward(struct fabric *f, uint32_t id, const struct wire_forward 
  * stage keep what they got there. */
 int fabric_set_link(struct fabric *f, virt_t now, uint32_t id, const struct wire_link *link,
 		    struct err *err);
+/* Add series @id, of which there are as many already; @values, from malloc(), are the fabric's from
+ * here on, also on failure. */
+int fabric_add_series(struct fabric *f, uint32_t id, int64_t *values, size_t count,
+		      struct err *err);
 int fabric_set_delay(struct fabric *f, uint32_t group_a, uint32_t group_b, int64_t delay_ns,
 		     struct err *err);
 /* The peer is no more: what still reaches it is dropped by deliver(). */

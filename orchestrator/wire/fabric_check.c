@@ -22,7 +22,8 @@ static int check_aqm(uint32_t id, int dir, const struct wire_aqm *aqm, struct er
 				  id, dir_names[dir], aqm->discipline);
 }
 
-static int check_line(uint32_t id, int dir, const struct wire_line *line, struct err *err)
+static int check_line(const struct fabric *f, uint32_t id, int dir, const struct wire_line *line,
+		      struct err *err)
 {
 	const double shares[] = {line->loss.good, line->loss.bad, line->loss.p, line->loss.r};
 	const char *name = dir_names[dir];
@@ -39,6 +40,11 @@ static int check_line(uint32_t id, int dir, const struct wire_line *line, struct
 	    line->jitter.kind >= WIRE_JITTER_KINDS) {
 		return err_set(err, ERR_USAGE, "link %u, %s: a jitter of %lld ns, kind %u", id, name,
 			       (long long)line->jitter.spread_ns, line->jitter.kind);
+	}
+	if ((line->jitter.kind == WIRE_JITTER_TABLE && line->jitter.table >= f->series_count) ||
+	    (line->traced && line->trace >= f->series_count)) {
+		return err_set(err, ERR_USAGE, "link %u, %s: there are %u series", id, name,
+			       f->series_count);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(shares); i++) {
 		if (!(shares[i] >= 0 && shares[i] <= 1)) {
@@ -68,6 +74,6 @@ int fabric_check_link(const struct fabric *f, uint32_t id, const struct wire_lin
 		return err_set(err, ERR_USAGE, "link %u: of kind %u, with a LAN of /%u", id,
 			       link->kind, link->inside_bits);
 	}
-	return check_line(id, WIRE_UP, &link->line[WIRE_UP], err) ||
-	       check_line(id, WIRE_DOWN, &link->line[WIRE_DOWN], err) ? -1 : 0;
+	return check_line(f, id, WIRE_UP, &link->line[WIRE_UP], err) ||
+	       check_line(f, id, WIRE_DOWN, &link->line[WIRE_DOWN], err) ? -1 : 0;
 }

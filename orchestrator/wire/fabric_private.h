@@ -14,8 +14,10 @@
 #include "wire/linkq.h"
 #include "wire/nat.h"
 #include "wire/route.h"
+#include "wire/series.h"
 
 #define DELAY_NS_MAX (INT64_C(3600) * NS_PER_S)
+#define SERIES_MAX 1024
 #define NO_LINK UINT32_MAX
 /* As a destination: several hosts of the sender's LAN. */
 #define TO_MANY (UINT32_MAX - 1)
@@ -51,6 +53,8 @@ struct fabric {
 	struct wire_totals *totals;
 	struct link *links;
 	int64_t *delays;              /* [max_groups * a + b] */
+	struct series *series;        /* as many as were added; room for SERIES_MAX */
+	uint32_t series_count;
 	struct route routes;
 	struct lans lans;
 	struct nat *nat;              /* NULL before the first gateway with one */

@@ -21,11 +21,42 @@ uint32_t linkq_line_bytes(const struct wire_overhead *overhead, uint32_t len)
 	return (frame + AAL5_TRAILER + ATM_CELL_PAYLOAD - 1) / ATM_CELL_PAYLOAD * ATM_CELL_BYTES;
 }
 
+/* The same where a trace says when the line sends, and how much. */
+static void trace_start(struct linkq *q, virt_t start)
+{
+	uint32_t left = q->head->line_bytes;
+	int64_t origin = q->cfg.trace_origin_ns, next;
+
+	/* What is left of an opportunity is for what is queued at that instant. */
+	if (start.ns > q->line_free.ns) {
+		q->unused = 0;
+	} else {
+		start = q->line_free;
+	}
+	next = series_next(q->trace, origin, start.ns);
+	if (next <= q->opportunity) {
+		next = q->opportunity + 1;
+	}
+	while (left > q->unused) {
+		left -= q->unused;
+		q->unused = WIRE_TRACE_BYTES;
+		q->opportunity = next++;
+		start.ns = series_at(q->trace, origin, q->opportunity);
+	}
+	q->unused -= left;
+	q->line_free = start;
+	q->line_rem = 0;
+}
+
 /* Put the head on the line at @start: it ends rem/rate + its own time after that. */
 static void line_start(struct linkq *q, virt_t start)
 {
 	uint64_t rate = q->cfg.rate_bps, work;
 
+	if (q->trace) {
+		trace_start(q, start);
+		return;
+	}
 	if (start.ns > q->line_free.ns) {
 		q->line_rem = 0;
 	} else {
@@ -118,9 +149,20 @@ static void cut_line(struct linkq *q, virt_t now)
 	red_idle(&q->red, now);
 }
 
+void linkq_refer(struct linkq *q, const struct series *jitter_table, const struct series *trace)
+{
+	if (q->trace != trace) {
+		q->opportunity = INT64_MIN / 2;
+		q->unused = 0;
+	}
+	q->jitter_table = jitter_table;
+	q->trace = trace;
+}
+
 void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
 {
 	uint64_t old = q->cfg.rate_bps, rate = cfg->rate_bps;
+	int64_t old_origin = q->cfg.trace_origin_ns;
 	const struct wire_loss was = q->cfg.loss;
 
 	if (q->cfg.aqm.discipline != cfg->aqm.discipline) {
@@ -131,8 +173,17 @@ void linkq_set(struct linkq *q, virt_t now, const struct wire_line *cfg)
 	if (was.p != cfg->loss.p || was.r != cfg->loss.r) {
 		draw_state(q);
 	}
+	if (cfg->trace_origin_ns != old_origin) {
+		q->opportunity = INT64_MIN / 2;
+		q->unused = 0;
+	}
 	if (cfg->cut) {
 		cut_line(q, now);
+		return;
+	}
+	if (q->trace) {
+		/* What is on the line ends as it would have; the trace is for what comes next. */
+		q->line_rem = 0;
 		return;
 	}
 	if (!q->head || rate == old) {
@@ -306,7 +357,8 @@ struct packet *linkq_take(struct linkq *q, bool *lost)
 /* The tail of a distribution has no end; the delay has. */
 #define FLIGHT_NS_MAX (2.0 * 3600e9)
 
-static double jitter_of(struct rng *rng, const struct wire_jitter *jitter)
+static double jitter_of(struct rng *rng, const struct wire_jitter *jitter,
+			const struct series *table)
 {
 	double spread = (double)jitter->spread_ns;
 
@@ -317,6 +369,8 @@ static double jitter_of(struct rng *rng, const struct wire_jitter *jitter)
 		return spread * rng_normal(rng);
 	case WIRE_JITTER_PARETO:
 		return spread * (rng_pareto(rng, PARETO_SHAPE) - PARETO_MEAN) / PARETO_DEVIATION;
+	case WIRE_JITTER_TABLE:
+		return table ? series_draw(table, rng) : 0;
 	case WIRE_JITTER_KINDS:
 		break;
 	}
@@ -330,7 +384,7 @@ virt_t linkq_arrival(struct linkq *q, virt_t left)
 
 	if (jitter->spread_ns > 0) {
 		double flight = (double)q->cfg.delay_ns +
-				jitter_of(&q->rng[LINKQ_JITTER], jitter);
+				jitter_of(&q->rng[LINKQ_JITTER], jitter, q->jitter_table);
 
 		out.ns = left.ns + (int64_t)fmin(fmax(flight, 0), FLIGHT_NS_MAX);
 	}

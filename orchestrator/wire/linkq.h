@@ -37,6 +37,7 @@
 #include "timedil/vtime.h"
 #include "wire/aqm.h"
 #include "wire/packet.h"
+#include "wire/series.h"
 #include "wire/wire.h"
 
 #define LINKQ_RATE_MAX UINT64_C(1000000000000)
@@ -54,6 +55,9 @@ struct linkq {
 	uint32_t packets;
 	virt_t line_free;       /* end of the head's (or last) transmission */
 	uint64_t line_rem;      /* plus this many 1/rate ns */
+	const struct series *jitter_table, *trace; /* what cfg refers to */
+	int64_t opportunity;    /* of the trace, the last one used */
+	uint32_t unused;        /* bytes of it */
 	bool bad;               /* the state of the loss, see struct wire_loss */
 	virt_t far_end;         /* when the last packet comes out there */
 	struct rng rng[LINKQ_DRAWS];
@@ -66,6 +70,10 @@ uint32_t linkq_line_bytes(const struct wire_overhead *overhead, uint32_t len);
 /* @stats outlives the queue.  @rng, by enum linkq_draw, is copied. */
 void linkq_init(struct linkq *q, const struct wire_line *cfg, const struct rng rng[LINKQ_DRAWS],
 		struct wire_dir_stats *stats);
+
+/* The series that the parameters refer to, or NULL; said after linkq_init() and before
+ * linkq_set().  They outlive the queue. */
+void linkq_refer(struct linkq *q, const struct series *jitter_table, const struct series *trace);
 
 /* Change the parameters at @now; what is queued stays queued, unless the line is cut: then
  * linkq_dropped() has it. */

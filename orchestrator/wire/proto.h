@@ -18,7 +18,7 @@
 
 #include "wire/wire.h"
 
-#define PROTO_VERSION 5
+#define PROTO_VERSION 6
 #define PROTO_CONTROL_FD 3
 #define PROTO_STATS_FD 4
 
@@ -28,6 +28,7 @@ enum proto_kind {
 	PROTO_ADD_ANSWERS,   /* likewise */
 	PROTO_ADD_GATEWAY,
 	PROTO_ADD_FORWARD,
+	PROTO_ADD_SERIES,    /* its values in a memory file, as SCM_RIGHTS */
 	PROTO_SET_LINK,
 	PROTO_SET_DELAY,
 	PROTO_RESET_STATS,

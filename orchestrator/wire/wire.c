@@ -14,11 +14,13 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/clean.h"
+#include "base/fs.h"
 #include "timedil/vtime.h"
 #include "wire/linkstats.h"
 #include "wire/proto.h"
@@ -343,6 +345,19 @@ int wire_reset_stats(struct wire *w, struct err *err)
 	struct proto_request req = {.kind = PROTO_RESET_STATS};
 
 	return request(w, &req, -1, REQUEST_TIMEOUT_WMS, err);
+}
+
+int wire_add_series(struct wire *w, uint32_t id, const int64_t *values, size_t count,
+		    struct err *err)
+{
+	struct proto_request req = {.kind = PROTO_ADD_SERIES, .id = id};
+	CLEAN_CLOSE int fd = memfd_create("lento-wire-series", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || fs_write_all(fd, values, count * sizeof(*values)) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE)) {
+		return err_errno(err, ERR_FAILED, "series %u", id);
+	}
+	return request(w, &req, fd, REQUEST_TIMEOUT_WMS, err);
 }
 
 int wire_capture(struct wire *w, uint32_t id, const char *name, uint32_t snap_bytes, int fd,

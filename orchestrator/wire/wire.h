@@ -42,6 +42,7 @@ enum wire_jitter_kind {
 	WIRE_JITTER_UNIFORM,      /* evenly within +- spread */
 	WIRE_JITTER_NORMAL,       /* standard deviation: spread */
 	WIRE_JITTER_PARETO,       /* shape 3, less its mean; standard deviation: spread */
+	WIRE_JITTER_TABLE,        /* from quantiles with mean 0; the least is -spread */
 	WIRE_JITTER_KINDS,
 };
 
@@ -49,6 +50,7 @@ struct wire_jitter {
 	int64_t spread_ns;        /* 0: none */
 	uint32_t kind;            /* enum wire_jitter_kind */
 	bool reorder;             /* packets may overtake each other */
+	uint32_t table;           /* WIRE_JITTER_TABLE: id of the series */
 };
 
 /*
@@ -88,10 +90,21 @@ struct wire_overhead {
 
 #define WIRE_FRAME_BYTES_MAX 256
 
+/* Mahimahi's opportunity: an Ethernet frame's IP packet. */
+#define WIRE_TRACE_BYTES 1500
+
 /* One direction of an access link, its queue limit resolved to bytes or packets. */
 struct wire_line {
 	bool cut;                 /* what is queued is lost, and what comes */
 	uint64_t rate_bps;        /* 0 = unlimited: no transmission time */
+	/*
+	 * Or a trace: a series of instants, counted from an origin, the last one being the period.
+	 * At each the line takes up to WIRE_TRACE_BYTES of what is queued then; what it does not
+	 * use is gone.  rate_bps is the mean then, for limits in time.
+	 */
+	bool traced;
+	uint32_t trace;           /* id of the series */
+	int64_t trace_origin_ns;  /* virtual CLOCK_MONOTONIC */
 	int64_t delay_ns;         /* one-way, after transmission */
 	struct wire_jitter jitter;
 	struct wire_loss loss;
@@ -219,6 +232,9 @@ struct wire_forward {
 };
 int wire_add_forward(struct wire *wire, uint32_t id, const struct wire_forward *forward,
 		     struct err *err);
+/* Add series @id, from 0 and one after the other: @count values in ns, ascending. */
+int wire_add_series(struct wire *wire, uint32_t id, const int64_t *values, size_t count,
+		    struct err *err);
 /* Replace the lines of a link while the run goes on (all else stays). */
 int wire_set_link(struct wire *wire, uint32_t id, const struct wire_link *link, struct err *err);
 /* One-way delay added between two groups, both ways; WIRE_CUT: nothing gets through. */

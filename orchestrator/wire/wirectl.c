@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/clean.h"
 #include "wire/proto.h"
@@ -69,6 +70,23 @@ static int add_answers(struct wireloop *l, int *fd, struct err *err)
 	return wireloop_add_answers(l, take_fd(fd), err);
 }
 
+static int add_series(struct wireloop *l, const struct proto_request *req, const int *fd,
+		      struct err *err)
+{
+	CLEAN_FREE int64_t *values = NULL;
+	struct stat st;
+
+	if (*fd < 0 || fstat(*fd, &st) || st.st_size <= 0 || st.st_size % sizeof(*values)) {
+		return err_set(err, ERR_USAGE, "series %u: no file with values came along", req->id);
+	}
+	values = malloc((size_t)st.st_size);
+	if (!values || pread(*fd, values, (size_t)st.st_size, 0) != st.st_size) {
+		return err_errno(err, ERR_FAILED, "series %u", req->id);
+	}
+	return fabric_add_series(wireloop_fabric(l), req->id, take_ptr(values),
+				 (size_t)st.st_size / sizeof(*values), err);
+}
+
 static int start_capture(struct wireloop *l, const struct proto_request *req, int *fd,
 			 struct err *err)
 {
@@ -95,6 +113,8 @@ static int serve(struct wireloop *l, const struct proto_request *req, int *fd, s
 		return add_gateway(l, req, err);
 	case PROTO_ADD_FORWARD:
 		return fabric_add_forward(wireloop_fabric(l), req->id, &req->forward, err);
+	case PROTO_ADD_SERIES:
+		return add_series(l, req, fd, err);
 	case PROTO_SET_LINK:
 		return fabric_set_link(wireloop_fabric(l), wireloop_now(l), req->id, &req->link,
 				       err);

@@ -316,7 +316,7 @@ static void everything(void **state)
 	assert_string_equal(exp->payload.name, "Data_1.bin");
 	assert_null(exp->payload.path);
 
-	assert_int_equal(exp->link_count, 6);
+	assert_int_equal(exp->link_count, 7);
 	assert_string_equal(both->name, "both");
 	assert_true(both->down_bps == 2000000 && both->up_bps == 1048576);
 	assert_true(both->down_delay_ns == 5500000 && both->up_delay_ns == 12000);
@@ -338,18 +338,18 @@ static void everything(void **state)
 	assert_true(exp->links[0].down_queue.limit == 50000 && exp->links[0].up_queue.limit == 15000);
 
 	assert_int_equal(both->mtu, 1500);
-	assert_int_equal(exp->links[5].mtu, 1492);
-	assert_int_equal(exp->links[5].down_overhead.frame_bytes, 18);
-	assert_true(exp->links[5].down_overhead.atm && exp->links[5].up_overhead.atm);
+	assert_int_equal(exp->links[6].mtu, 1492);
+	assert_int_equal(exp->links[6].down_overhead.frame_bytes, 18);
+	assert_true(exp->links[6].down_overhead.atm && exp->links[6].up_overhead.atm);
 	assert_int_equal(exp->links[2].up_overhead.frame_bytes, 8);
-	assert_int_equal(exp->links[5].down_queue.discipline, QUEUE_RED);
-	assert_true(exp->links[5].down_queue.ecn && exp->links[5].down_queue.weight == 0.002);
-	assert_true(exp->links[5].down_queue.min.limit == 20000000);
-	assert_true(exp->links[5].down_queue.max.limit == 100000000);
-	assert_int_equal(exp->links[5].up_queue.discipline, QUEUE_CODEL);
+	assert_int_equal(exp->links[6].down_queue.discipline, QUEUE_RED);
+	assert_true(exp->links[6].down_queue.ecn && exp->links[6].down_queue.weight == 0.002);
+	assert_true(exp->links[6].down_queue.min.limit == 20000000);
+	assert_true(exp->links[6].down_queue.max.limit == 100000000);
+	assert_int_equal(exp->links[6].up_queue.discipline, QUEUE_CODEL);
 	/* One frame of 1500 bytes at 512 kbit/s is longer than 5 ms. */
-	assert_true(exp->links[5].up_queue.target_ns == 23437500);
-	assert_true(exp->links[5].up_queue.interval_ns == 150000000);
+	assert_true(exp->links[6].up_queue.target_ns == 23437500);
+	assert_true(exp->links[6].up_queue.interval_ns == 150000000);
 
 	assert_int_equal(exp->group_count, 6);
 	assert_int_equal(exp->groups[0].role, ROLE_TRACKER);
@@ -466,7 +466,7 @@ static void mixes(void **state)
 	double chi = 0;
 
 	(void)state;
-	assert_true(g->mix.count > 40 && exp->link_count == 6 + g->mix.count);
+	assert_true(g->mix.count > 40 && exp->link_count == 7 + g->mix.count);
 	for (size_t i = 0; i < g->mix.count; i++) {
 		sum += g->mix.weights[i];
 	}
@@ -573,7 +573,7 @@ static void sets(void **state)
 	assert_int_equal(exp->groups[3].start.kind, START_EVERY);
 	assert_string_equal(exp->payload.name, "other.bin");
 	assert_int_equal(exp->groups[4].after, AFTER_LEAVE);
-	assert_int_equal(exp->groups[5].link, 6);
+	assert_int_equal(exp->groups[5].link, 7);
 	/* An alias is a copy: what is set at one place stays there. */
 	assert_true(exp->links[0].up_bps == 128000 && exp->links[1].up_bps == 1000000);
 	experiment_destroy(exp);
@@ -662,6 +662,77 @@ static void courses(void **state)
 	assert_int_equal(e[2].steps[2].up, RATE_RESTORE);
 	assert_true(e[2].steps[2].to.up_loss == 0);
 	experiment_destroy(exp);
+}
+
+static void series(void **state)
+{
+	const char *list[] = {"links.again={down: {trace: cell.trace}, up: 1Mbit/s, delay: 1s, jitter: {table: delays.txt}}",
+			      "events=[{at: 0s, link: cell, down: 1Mbit/s}, {at: 1s, link: cell, down: restore}]", NULL};
+	struct experiment *exp = load_with("tests/data/good/everything.yaml", list);
+	const struct link_spec *cell = &exp->links[5];
+	const struct series_spec *trace = cell->down_trace, *table = cell->down_jitter.table;
+	struct link_spec line = *cell;
+	double mean = 0;
+
+	(void)state;
+	assert_string_equal(cell->name, "cell");
+	/* Six packets of 1500 bytes in 40 ms. */
+	assert_int_equal(trace->count, 6);
+	assert_true(trace->values[5] == 40 * NS_PER_MS && trace->gap_ns == 20 * NS_PER_MS);
+	assert_true(cell->down_bps == 6 * 1500 * 8 * 25 && !cell->up_trace);
+	/* A file is read once, for whatever it is used. */
+	assert_int_equal(exp->series_count, 2);
+	assert_ptr_equal(cell->up_jitter.table, table);
+	assert_ptr_equal(exp->links[1].down_trace, trace);
+	assert_ptr_equal(exp->links[1].up_jitter.table, table);
+	for (size_t i = 0; i + 1 < table->count; i++) {
+		mean += (double)(table->values[i] + table->values[i + 1]) / 2;
+	}
+	assert_true(fabs(mean / (double)(table->count - 1)) < 2);
+	assert_true(table->values[table->count - 1] - table->values[0] == 20 * NS_PER_MS);
+	assert_true(cell->up_jitter.spread_ns == -table->values[0]);
+	/* Pieces 10..11..12..14..30: their variance about a mean of 14.25. */
+	assert_true(fabs(table->deviation_ns - 5.1255e6) < 1e4);
+	link_spec_change(&line, cell, &exp->events[0]);
+	assert_true(line.down_bps == 1000000 && !line.down_trace);
+	link_spec_change(&line, cell, &exp->events[1]);
+	assert_ptr_equal(line.down_trace, trace);
+	experiment_destroy(exp);
+}
+
+static void bad_series(void **state)
+{
+	static const struct { const char *set, *text, *why; } bad[] = {
+		{"links.cell.down={trace: %s}", "1\n2ms\n", ":2:1: \"2ms\": a trace has a whole number"},
+		{"links.cell.down={trace: %s}", "5\n4\n", ": the instants of a trace ascend"},
+		{"links.cell.down={trace: %s}", "0\n", ": a trace ends later than at 0"},
+		{"links.cell.down={trace: %s}", "", ": a trace ends later than at 0"},
+		{"links.cell.jitter={table: %s}", "1ms\n2\n", ":2:1: \"2\": the unit is missing"},
+		{"links.cell.jitter={table: %s}", "1ms\n", ": a table has at least two values"},
+		{"links.cell.jitter={table: %s}", "1ms\n1ms\n1ms\n", ": all values are the same"},
+		{"links.cell.jitter={table: %s}", "1ms\n90ms\n", "larger than the delay"},
+		{"links.cell.jitter={spread: 1ms, table: %s}", "1ms\n2ms\n", "or a \"spread\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		char temp[] = "/tmp/test_experiment.XXXXXX";
+		const char *list[] = {NULL, NULL};
+		struct experiment *exp = NULL;
+		struct err err = {0};
+		char set[128];
+
+		write_temp(temp, bad[i].text, strlen(bad[i].text));
+		snprintf(set, sizeof(set), bad[i].set, temp);
+		list[0] = set;
+		assert_int_equal(experiment_load("tests/data/good/everything.yaml", list, "images",
+						 &exp, &err), -1);
+		unlink(temp);
+		assert_int_equal(err.kind, ERR_USAGE);
+		if (!strstr(err.msg, bad[i].why) || strchr(err.msg, '\n')) {
+			fail_msg("%s\n  expected %s\n  found    %s", bad[i].text, bad[i].why, err.msg);
+		}
+	}
 }
 
 static void bad_courses(void **state)
@@ -813,7 +884,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(good_files), cmocka_unit_test(bad_files), cmocka_unit_test(no_file),
 		cmocka_unit_test(everything), cmocka_unit_test(peers), cmocka_unit_test(starts),
 		cmocka_unit_test(events), cmocka_unit_test(link_events), cmocka_unit_test(mixes), cmocka_unit_test(stops), cmocka_unit_test(sets),
-		cmocka_unit_test(bad_sets), cmocka_unit_test(traces), cmocka_unit_test(courses), cmocka_unit_test(bad_courses), cmocka_unit_test(damaged_files),
+		cmocka_unit_test(bad_sets), cmocka_unit_test(traces), cmocka_unit_test(series), cmocka_unit_test(bad_series), cmocka_unit_test(courses), cmocka_unit_test(bad_courses), cmocka_unit_test(damaged_files),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--fields") == 0) {

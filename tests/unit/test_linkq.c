@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clean.h"
 #include "wire/linkq.h"
 
 #define PACKETS 512
@@ -488,7 +489,7 @@ static void jitter_has_its_distribution(void **state)
 	static double sample[SAMPLES];
 
 	(void)state;
-	for (uint32_t kind = 0; kind < WIRE_JITTER_KINDS; kind++) {
+	for (uint32_t kind = 0; kind < ARRAY_LEN(cdf); kind++) {
 		struct wire_line cfg = {
 			.delay_ns = 100 * NS_PER_MS,
 			.jitter = {.spread_ns = 5 * NS_PER_MS, .kind = kind},
@@ -506,6 +507,145 @@ static void jitter_has_its_distribution(void **state)
 		}
 		assert_true(ks_distance(sample, SAMPLES, cdf[kind]) > 1.95);
 	}
+}
+
+/* Quantiles of a triangle from 0 to 1, whose mean of 2/3 is taken off. */
+#define TRIANGLE_POINTS 1001
+
+static double triangle_cdf(double x)
+{
+	double y = fmin(fmax(x * 2 / 3 + 2.0 / 3, 0), 1);
+
+	return y * y;
+}
+
+static void jitter_follows_its_table(void **state)
+{
+	static int64_t points[TRIANGLE_POINTS];
+	static double sample[SAMPLES];
+	const struct series table = {points, TRIANGLE_POINTS};
+	const struct wire_line cfg = {
+		.delay_ns = 100 * NS_PER_MS,
+		/* The spread is what the least value is below 0: two thirds of 15 ms. */
+		.jitter = {.spread_ns = 10 * NS_PER_MS, .kind = WIRE_JITTER_TABLE, .reorder = true},
+	};
+	struct linkq q;
+
+	(void)state;
+	for (size_t i = 0; i < TRIANGLE_POINTS; i++) {
+		points[i] = (int64_t)(15e6 * sqrt((double)i / (TRIANGLE_POINTS - 1))) - 10000000;
+	}
+	start(&q, cfg);
+	linkq_refer(&q, &table, NULL);
+	for (int64_t i = 0; i < SAMPLES; i++) {
+		sample[i] = (double)(linkq_arrival(&q, at(i)).ns - i - cfg.delay_ns) /
+			    (double)cfg.jitter.spread_ns;
+	}
+	assert_true(ks_distance(sample, SAMPLES, triangle_cdf) < 1.95);
+	assert_true(ks_distance(sample, SAMPLES, uniform_cdf) > 1.95);
+}
+
+/* --- traces ------------------------------------------------------------------- */
+
+#define ORIGIN (7 * NS_PER_S)
+
+static int64_t trace_ms(const struct linkq *q)
+{
+	return (next_ns(q) - ORIGIN) / NS_PER_MS;
+}
+
+static void trace_says_when_the_line_sends(void **state)
+{
+	/* 1, 1, 5, 20, 20, 40 and again 41, 41, 45 ... */
+	static int64_t instants[] = {1, 1, 5, 20, 20, 40};
+	const struct series trace = {instants, ARRAY_LEN(instants)};
+	const int64_t expected_ms[] = {1, 1, 5, 20, 20, 40, 41, 41, 45, 60, 60, 80, 81};
+	struct linkq q;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(instants); i++) {
+		instants[i] *= NS_PER_MS;
+	}
+	start(&q, (struct wire_line){.rate_bps = 1800000, .traced = true, .trace_origin_ns = ORIGIN});
+	linkq_refer(&q, NULL, &trace);
+	/* A queue that is never empty uses each opportunity. */
+	for (unsigned i = 0; i < ARRAY_LEN(expected_ms); i++) {
+		assert_true(linkq_feed(&q, at(ORIGIN), packet(i, 1500)));
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(expected_ms); i++) {
+		assert_int_equal(trace_ms(&q), expected_ms[i]);
+		take(&q);
+	}
+	/* Nobody there at 81 (the second), 85: gone.  One that comes at 86 leaves at 100. */
+	assert_true(linkq_feed(&q, at(ORIGIN + 86 * NS_PER_MS), packet(0, 500)));
+	assert_true(linkq_feed(&q, at(ORIGIN + 86 * NS_PER_MS), packet(1, 1000)));
+	assert_true(linkq_feed(&q, at(ORIGIN + 86 * NS_PER_MS), packet(2, 1500)));
+	assert_true(linkq_feed(&q, at(ORIGIN + 86 * NS_PER_MS), packet(3, 1400)));
+	assert_true(linkq_feed(&q, at(ORIGIN + 86 * NS_PER_MS), packet(4, 200)));
+	/* Small ones share an opportunity; one that does not fit takes a part of the next. */
+	assert_int_equal(trace_ms(&q), 100);
+	take(&q);
+	assert_int_equal(trace_ms(&q), 100);
+	take(&q);
+	assert_int_equal(trace_ms(&q), 100);
+	take(&q);
+	assert_int_equal(trace_ms(&q), 120);
+	take(&q);
+	assert_int_equal(trace_ms(&q), 121);
+	take(&q);
+	/* Exactly at the end of a period, and before the origin. */
+	assert_true(linkq_feed(&q, at(ORIGIN + 160 * NS_PER_MS), packet(0, 1500)));
+	assert_int_equal(trace_ms(&q), 160);
+	assert_int_equal(series_at(&trace, 0, series_next(&trace, 0, -39 * NS_PER_MS)), -39 * NS_PER_MS);
+	assert_int_equal(series_at(&trace, 0, series_next(&trace, 0, -38 * NS_PER_MS)), -35 * NS_PER_MS);
+	assert_int_equal(series_at(&trace, 0, series_next(&trace, 0, 0)), NS_PER_MS);
+	assert_int_equal(series_at(&trace, 0, series_next(&trace, 0, 1)), NS_PER_MS);
+}
+
+/* --- losses, as a distribution ------------------------------------------------- */
+
+#define RUNS 8
+
+/* Lengths of the runs of lost packets, the last class open, against a geometric law: the squared
+ * deviations over what is expected; 7 classes are free. */
+static double run_length_chi2(struct wire_loss loss, double stay)
+{
+	double seen[RUNS] = {0}, total = 0, chi2 = 0;
+	unsigned length = 0;
+	struct linkq q;
+
+	start(&q, (struct wire_line){.loss = loss});
+	for (int i = 0; i < 400000; i++) {
+		bool lost = false;
+
+		assert_true(linkq_feed(&q, at(i), packet(0, 100)));
+		assert_non_null(linkq_take(&q, &lost));
+		if (lost) {
+			length++;
+		} else if (length) {
+			seen[length < RUNS ? length - 1 : RUNS - 1]++;
+			total++;
+			length = 0;
+		}
+	}
+	for (unsigned k = 0; k < RUNS; k++) {
+		double share = pow(stay, k) * (k < RUNS - 1 ? 1 - stay : 1);
+		double expected = total * share;
+
+		assert_true(expected >= 5);
+		chi2 += (seen[k] - expected) * (seen[k] - expected) / expected;
+	}
+	return chi2;
+}
+
+static void losses_come_in_runs_as_asked(void **state)
+{
+	(void)state;
+	/* 24.3 is passed by chance once in 1000, with 7 degrees of freedom. */
+	assert_true(run_length_chi2((struct wire_loss){.good = 0.3, .bad = 0.3}, 0.3) < 24.3);
+	assert_true(run_length_chi2((struct wire_loss){.p = 0.02, .r = 0.4, .bad = 1}, 0.6) < 24.3);
+	/* The test can tell a run that is a twentieth longer. */
+	assert_true(run_length_chi2((struct wire_loss){.p = 0.02, .r = 0.4, .bad = 1}, 0.63) > 24.3);
 }
 
 static void jitter_keeps_order_unless_told(void **state)
@@ -551,6 +691,9 @@ int main(void)
 		cmocka_unit_test(both_states_lose_their_share),
 		cmocka_unit_test(overhead_takes_time),
 		cmocka_unit_test(jitter_has_its_distribution),
+		cmocka_unit_test(jitter_follows_its_table),
+		cmocka_unit_test(trace_says_when_the_line_sends),
+		cmocka_unit_test(losses_come_in_runs_as_asked),
 		cmocka_unit_test(jitter_keeps_order_unless_told),
 	};
 
