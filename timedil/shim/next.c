@@ -81,3 +81,8 @@ void next_resolve(void)
 	NEXT_FIND_NEXT(pthread_setcanceltype)
 	NEXT_FIND_NEXT(fdopen)
 }
+
+void *next_find(const char *name)
+{
+	return find(object_behind_us(), name);
+}

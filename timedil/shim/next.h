@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "uring.h"
+
 #define NEXT_FIELD_NEXT(name) __typeof__(name) *name;
 #define NEXT_FIELD_SELF(name)
 
@@ -37,5 +39,9 @@ extern struct next next;
 
 /* Fill @next from the objects behind ours.  Idempotent. */
 void next_resolve(void);
+
+/* The definition of @name behind ours, at this moment: for what is in a library that may be loaded
+ * later than we are.  NULL: none. */
+void *next_find(const char *name);
 
 #endif

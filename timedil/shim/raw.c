@@ -24,6 +24,7 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
+#include "next.h"
 #include "signals.h"
 #include "timers.h"
 #include "wait.h"
@@ -120,11 +121,76 @@ static void put_left(struct timespec *ts, int64_t start_vns, const struct timedi
 	*ts = ns_to_ts(left > 0 ? left : 0);
 }
 
+/* --- one function a number --------------------------------------------------------------- */
+
+/* All of one form; each returns as syscall() does: -1 and errno. */
+typedef long raw_call(const struct timedil_page *page, const args a);
+
+/* @name takes the arguments as the kernel does: hand them on, with their types. */
+#define RAW(name, ...)                                                           \
+	static long raw_##name(const struct timedil_page *page, const args a)    \
+	{                                                                        \
+		(void)page;                                                      \
+		(void)a;                                                         \
+		return name(__VA_ARGS__);                                        \
+	}
+
+#define P(type, i) ((type *)(uintptr_t)a[i])
+#define TIMER(i) ((timer_t)(long)(int)a[i])
+
+RAW(clock_gettime, (clockid_t)a[0], P(struct timespec, 1))
+RAW(gettimeofday, P(struct timeval, 0), P(void, 1))
+RAW(nanosleep, P(const struct timespec, 0), P(struct timespec, 1))
+RAW(epoll_pwait, (int)a[0], P(struct epoll_event, 1), (int)a[2], (int)a[3], P(const sigset_t, 4))
+RAW(epoll_pwait2, (int)a[0], P(struct epoll_event, 1), (int)a[2], P(const struct timespec, 3),
+    P(const sigset_t, 4))
+RAW(sigtimedwait, P(const sigset_t, 0), P(siginfo_t, 1), P(const struct timespec, 2))
+RAW(timerfd_create, (clockid_t)a[0], (int)a[1])
+RAW(timerfd_settime, (int)a[0], (int)a[1], P(const struct itimerspec, 2), P(struct itimerspec, 3))
+RAW(timerfd_gettime, (int)a[0], P(struct itimerspec, 1))
+RAW(timer_settime, TIMER(0), (int)a[1], P(const struct itimerspec, 2), P(struct itimerspec, 3))
+RAW(timer_gettime, TIMER(0), P(struct itimerspec, 1))
+RAW(timer_delete, TIMER(0))
+RAW(setitimer, (int)a[0], P(const struct itimerval, 1), P(struct itimerval, 2))
+RAW(getitimer, (int)a[0], P(struct itimerval, 1))
+RAW(times, P(struct tms, 0))
+RAW(sysinfo, P(struct sysinfo, 0))
+RAW(clock_adjtime, (clockid_t)a[0], P(struct timex, 1))
+RAW(adjtimex, P(struct timex, 0))
+RAW(mq_timedreceive, (mqd_t)a[0], P(char, 1), (size_t)a[2], P(unsigned, 3),
+    P(const struct timespec, 4))
+RAW(mq_timedsend, (mqd_t)a[0], P(const char, 1), (size_t)a[2], (unsigned)a[3],
+    P(const struct timespec, 4))
+RAW(semtimedop, (int)a[0], P(struct sembuf, 1), (size_t)a[2], P(const struct timespec, 3))
+RAW(statx, (int)a[0], P(const char, 1), (int)a[2], (unsigned)a[3], P(struct statx, 4))
+RAW(setsockopt, (int)a[0], (int)a[1], (int)a[2], P(const void, 3), (socklen_t)a[4])
+RAW(getsockopt, (int)a[0], (int)a[1], (int)a[2], P(void, 3), P(socklen_t, 4))
+RAW(recvmsg, (int)a[0], P(struct msghdr, 1), (int)a[2])
+RAW(recvmmsg, (int)a[0], P(struct mmsghdr, 1), (unsigned)a[2], (int)a[3], P(struct timespec, 4))
+#ifdef SYS_time
+RAW(time, P(time_t, 0))
+#endif
+#ifdef SYS_poll
+RAW(poll, P(struct pollfd, 0), (nfds_t)a[1], (int)a[2])
+#endif
+#ifdef SYS_select
+RAW(select, (int)a[0], P(fd_set, 1), P(fd_set, 2), P(fd_set, 3), P(struct timeval, 4))
+#endif
+#ifdef SYS_epoll_wait
+RAW(epoll_wait, (int)a[0], P(struct epoll_event, 1), (int)a[2], (int)a[3])
+#endif
+#ifdef SYS_alarm
+RAW(alarm, (unsigned)a[0])
+#endif
+#ifdef SYS_pause
+RAW(pause)
+#endif
+
 static long raw_ppoll(const struct timedil_page *page, const args a)
 {
-	struct timespec *ts = (struct timespec *)a[2];
+	struct timespec *ts = P(struct timespec, 2);
 	int64_t start = virt_now_ns(page);
-	long ret = ppoll((struct pollfd *)a[0], (nfds_t)a[1], ts, (const sigset_t *)a[3]);
+	long ret = ppoll(P(struct pollfd, 0), (nfds_t)a[1], ts, P(const sigset_t, 3));
 
 	if (ts && ts_valid(ts)) {
 		put_left(ts, start, page);
@@ -134,10 +200,10 @@ static long raw_ppoll(const struct timedil_page *page, const args a)
 
 static long raw_pselect6(const struct timedil_page *page, const args a)
 {
-	struct timespec *ts = (struct timespec *)a[4];
-	const long *mask = (const long *)a[5];
+	struct timespec *ts = P(struct timespec, 4);
+	const long *mask = P(const long, 5);
 	int64_t start = virt_now_ns(page);
-	long ret = pselect((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3], ts,
+	long ret = pselect((int)a[0], P(fd_set, 1), P(fd_set, 2), P(fd_set, 3), ts,
 			   mask ? (const sigset_t *)mask[0] : NULL);
 
 	if (ts && ts_valid(ts)) {
@@ -146,183 +212,134 @@ static long raw_pselect6(const struct timedil_page *page, const args a)
 	return ret;
 }
 
-static long raw_clock_nanosleep(const args a)
+static long raw_clock_nanosleep(const struct timedil_page *page, const args a)
 {
-	int error = clock_nanosleep((clockid_t)a[0], (int)a[1], (const struct timespec *)a[2],
-				    (struct timespec *)a[3]);
-
-	return shim_result(-error);
+	(void)page;
+	return shim_result(-clock_nanosleep((clockid_t)a[0], (int)a[1], P(const struct timespec, 2),
+					    P(struct timespec, 3)));
 }
 
-static long raw_timer_create(const args a)
+static long raw_futex_call(const struct timedil_page *page, const args a)
 {
-	int *id = (int *)a[2];
+	return shim_result(raw_futex(page, a));
+}
+
+static long raw_futex_waitv(const struct timedil_page *page, const args a)
+{
+	return shim_result(raw_futex_clocked(page, SYS_futex_waitv, a, 3));
+}
+
+static long raw_futex_wait(const struct timedil_page *page, const args a)
+{
+	return shim_result(raw_futex_clocked(page, SYS_futex_wait, a, 4));
+}
+
+static long raw_timer_create(const struct timedil_page *page, const args a)
+{
+	int *id = P(int, 2);
 	long ret = sys3(SYS_timer_create, a[0], a[1], a[2]);
 
-	if (ret == 0 && !ptimer_register((clockid_t)a[0], (const struct sigevent *)a[1], (timer_t)(long)*id)) {
+	(void)page;
+	if (ret == 0 &&
+	    !ptimer_register((clockid_t)a[0], P(const struct sigevent, 1), (timer_t)(long)*id)) {
 		sys1(SYS_timer_delete, *id);
 		ret = -EAGAIN;
 	}
 	return shim_result(ret);
 }
 
-static long raw_sigprocmask(const args a)
+static long raw_sigprocmask(const struct timedil_page *page, const args a)
 {
-	const sigset_t *set = (const sigset_t *)a[1];
+	const sigset_t *set = P(const sigset_t, 1);
 	struct kick_mask buf;
 
+	(void)page;
 	if (a[0] != SIG_UNBLOCK) {
 		set = mask_without_kick(set, &buf);
 	}
 	return shim_result(sys4(SYS_rt_sigprocmask, a[0], set, a[2], a[3]));
 }
 
+/* The kernel's call without a path is libc's for a descriptor. */
+static long raw_utimensat(const struct timedil_page *page, const args a)
+{
+	(void)page;
+	return a[1] ? utimensat((int)a[0], P(const char, 1), P(const struct timespec, 2), (int)a[3]) :
+		      futimens((int)a[0], P(const struct timespec, 2));
+}
+
+static long raw_uring_enter(const struct timedil_page *page, const args a)
+{
+	(void)page;
+	return shim_result(io_uring_enter2((unsigned)a[0], (unsigned)a[1], (unsigned)a[2],
+					   (unsigned)a[3], P(void, 4), (size_t)a[5]));
+}
+
 /* --- the dispatch --------------------------------------------------------------------- */
 
-/* Calls that exist on some machines only. */
-static bool legacy_call(long n, const args a, long *ret)
-{
+/* By number; what is not here goes to the kernel as it is. */
+static raw_call *const calls[] = {
+	[SYS_clock_gettime] = raw_clock_gettime,
+	[SYS_gettimeofday] = raw_gettimeofday,
+	[SYS_nanosleep] = raw_nanosleep,
+	[SYS_clock_nanosleep] = raw_clock_nanosleep,
+	[SYS_ppoll] = raw_ppoll,
+	[SYS_pselect6] = raw_pselect6,
+	[SYS_epoll_pwait] = raw_epoll_pwait,
+	[SYS_epoll_pwait2] = raw_epoll_pwait2,
+	[SYS_futex] = raw_futex_call,
+	[SYS_futex_waitv] = raw_futex_waitv,
+	[SYS_futex_wait] = raw_futex_wait,
+	[SYS_rt_sigtimedwait] = raw_sigtimedwait,
+	[SYS_rt_sigprocmask] = raw_sigprocmask,
+	[SYS_timerfd_create] = raw_timerfd_create,
+	[SYS_timerfd_settime] = raw_timerfd_settime,
+	[SYS_timerfd_gettime] = raw_timerfd_gettime,
+	[SYS_timer_create] = raw_timer_create,
+	[SYS_timer_settime] = raw_timer_settime,
+	[SYS_timer_gettime] = raw_timer_gettime,
+	[SYS_timer_delete] = raw_timer_delete,
+	[SYS_setitimer] = raw_setitimer,
+	[SYS_getitimer] = raw_getitimer,
+	[SYS_times] = raw_times,
+	[SYS_sysinfo] = raw_sysinfo,
+	[SYS_clock_adjtime] = raw_clock_adjtime,
+	[SYS_adjtimex] = raw_adjtimex,
+	[SYS_mq_timedreceive] = raw_mq_timedreceive,
+	[SYS_mq_timedsend] = raw_mq_timedsend,
+	[SYS_semtimedop] = raw_semtimedop,
+	[SYS_statx] = raw_statx,
+	[SYS_utimensat] = raw_utimensat,
+	[SYS_setsockopt] = raw_setsockopt,
+	[SYS_getsockopt] = raw_getsockopt,
+	[SYS_recvmsg] = raw_recvmsg,
+	[SYS_recvmmsg] = raw_recvmmsg,
+	[SYS_io_uring_enter] = raw_uring_enter,
+/* These exist on some machines only. */
 #ifdef SYS_time
-	if (n == SYS_time) {
-		*ret = time((time_t *)a[0]);
-		return true;
-	}
+	[SYS_time] = raw_time,
 #endif
 #ifdef SYS_poll
-	if (n == SYS_poll) {
-		*ret = poll((struct pollfd *)a[0], (nfds_t)a[1], (int)a[2]);
-		return true;
-	}
+	[SYS_poll] = raw_poll,
 #endif
 #ifdef SYS_select
-	if (n == SYS_select) {
-		*ret = select((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3],
-			      (struct timeval *)a[4]);
-		return true;
-	}
+	[SYS_select] = raw_select,
 #endif
 #ifdef SYS_epoll_wait
-	if (n == SYS_epoll_wait) {
-		*ret = epoll_wait((int)a[0], (struct epoll_event *)a[1], (int)a[2], (int)a[3]);
-		return true;
-	}
+	[SYS_epoll_wait] = raw_epoll_wait,
 #endif
 #ifdef SYS_alarm
-	if (n == SYS_alarm) {
-		*ret = alarm((unsigned)a[0]);
-		return true;
-	}
+	[SYS_alarm] = raw_alarm,
 #endif
 #ifdef SYS_pause
-	if (n == SYS_pause) {
-		*ret = pause();
-		return true;
-	}
+	[SYS_pause] = raw_pause,
 #endif
-	(void)n;
-	(void)a;
-	(void)ret;
-	return false;
-}
-
-static long dispatch(const struct timedil_page *page, long n, const args a)
-{
-	long ret;
-
-	switch (n) {
-	case SYS_clock_gettime:
-		return clock_gettime((clockid_t)a[0], (struct timespec *)a[1]);
-	case SYS_gettimeofday:
-		return gettimeofday((struct timeval *)a[0], (void *)a[1]);
-	case SYS_nanosleep:
-		return nanosleep((const struct timespec *)a[0], (struct timespec *)a[1]);
-	case SYS_clock_nanosleep:
-		return raw_clock_nanosleep(a);
-	case SYS_ppoll:
-		return raw_ppoll(page, a);
-	case SYS_pselect6:
-		return raw_pselect6(page, a);
-	case SYS_epoll_pwait:
-		return epoll_pwait((int)a[0], (struct epoll_event *)a[1], (int)a[2], (int)a[3],
-				   (const sigset_t *)a[4]);
-	case SYS_epoll_pwait2:
-		return epoll_pwait2((int)a[0], (struct epoll_event *)a[1], (int)a[2],
-				    (const struct timespec *)a[3], (const sigset_t *)a[4]);
-	case SYS_futex:
-		return shim_result(raw_futex(page, a));
-	case SYS_futex_waitv:
-		return shim_result(raw_futex_clocked(page, n, a, 3));
-	case SYS_futex_wait:
-		return shim_result(raw_futex_clocked(page, n, a, 4));
-	case SYS_rt_sigtimedwait:
-		return sigtimedwait((const sigset_t *)a[0], (siginfo_t *)a[1],
-				    (const struct timespec *)a[2]);
-	case SYS_rt_sigprocmask:
-		return raw_sigprocmask(a);
-	case SYS_timerfd_create:
-		return timerfd_create((clockid_t)a[0], (int)a[1]);
-	case SYS_timerfd_settime:
-		return timerfd_settime((int)a[0], (int)a[1], (const struct itimerspec *)a[2],
-				       (struct itimerspec *)a[3]);
-	case SYS_timerfd_gettime:
-		return timerfd_gettime((int)a[0], (struct itimerspec *)a[1]);
-	case SYS_timer_create:
-		return raw_timer_create(a);
-	case SYS_timer_settime:
-		return timer_settime((timer_t)(long)(int)a[0], (int)a[1],
-				     (const struct itimerspec *)a[2], (struct itimerspec *)a[3]);
-	case SYS_timer_gettime:
-		return timer_gettime((timer_t)(long)(int)a[0], (struct itimerspec *)a[1]);
-	case SYS_timer_delete:
-		return timer_delete((timer_t)(long)(int)a[0]);
-	case SYS_setitimer:
-		return setitimer((int)a[0], (const struct itimerval *)a[1], (struct itimerval *)a[2]);
-	case SYS_getitimer:
-		return getitimer((int)a[0], (struct itimerval *)a[1]);
-	case SYS_times:
-		return times((struct tms *)a[0]);
-	case SYS_sysinfo:
-		return sysinfo((struct sysinfo *)a[0]);
-	case SYS_clock_adjtime:
-		return clock_adjtime((clockid_t)a[0], (struct timex *)a[1]);
-	case SYS_adjtimex:
-		return adjtimex((struct timex *)a[0]);
-	case SYS_mq_timedreceive:
-		return mq_timedreceive((mqd_t)a[0], (char *)a[1], (size_t)a[2], (unsigned *)a[3],
-				       (const struct timespec *)a[4]);
-	case SYS_mq_timedsend:
-		return mq_timedsend((mqd_t)a[0], (const char *)a[1], (size_t)a[2], (unsigned)a[3],
-				    (const struct timespec *)a[4]);
-	case SYS_semtimedop:
-		return semtimedop((int)a[0], (struct sembuf *)a[1], (size_t)a[2],
-				  (const struct timespec *)a[3]);
-	case SYS_statx:
-		return statx((int)a[0], (const char *)a[1], (int)a[2], (unsigned)a[3],
-			     (struct statx *)a[4]);
-	case SYS_utimensat:
-		return a[1] ? utimensat((int)a[0], (const char *)a[1], (const struct timespec *)a[2],
-					(int)a[3]) :
-			      futimens((int)a[0], (const struct timespec *)a[2]);
-	case SYS_setsockopt:
-		return setsockopt((int)a[0], (int)a[1], (int)a[2], (const void *)a[3], (socklen_t)a[4]);
-	case SYS_getsockopt:
-		return getsockopt((int)a[0], (int)a[1], (int)a[2], (void *)a[3], (socklen_t *)a[4]);
-	case SYS_recvmsg:
-		return recvmsg((int)a[0], (struct msghdr *)a[1], (int)a[2]);
-	case SYS_recvmmsg:
-		return recvmmsg((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3],
-				(struct timespec *)a[4]);
-	default:
-		if (legacy_call(n, a, &ret)) {
-			return ret;
-		}
-		return shim_result(sys_call6(n, a[0], a[1], a[2], a[3], a[4], a[5]));
-	}
-}
+};
 
 EXPORT long syscall(long n, ...)
 {
 	const struct timedil_page *page = shim_page();
+	raw_call *call;
 	va_list list;
 	args a;
 
@@ -331,8 +348,6 @@ EXPORT long syscall(long n, ...)
 		a[i] = va_arg(list, long);
 	}
 	va_end(list);
-	if (!page) {
-		return shim_result(sys_call6(n, a[0], a[1], a[2], a[3], a[4], a[5]));
-	}
-	return dispatch(page, n, a);
+	call = page && n >= 0 && n < (long)(sizeof(calls) / sizeof(calls[0])) ? calls[n] : NULL;
+	return call ? call(page, a) : shim_result(sys_call6(n, a[0], a[1], a[2], a[3], a[4], a[5]));
 }
