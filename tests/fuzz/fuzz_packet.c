@@ -17,6 +17,9 @@
 #define GROUPS 2
 #define BUFFERS 64
 
+/* The two series that a line may refer to. */
+enum { TABLE, TRACE };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
@@ -81,6 +84,7 @@ static void take_link(struct input *in, uint32_t id, struct wire_link *link)
 		.line[WIRE_DOWN].loss.good = (double)(take(in, 1) % 8) / 8,
 		.line[WIRE_UP].jitter = {.spread_ns = (int64_t)take(in, 4),
 					 .kind = (uint32_t)take(in, 1) % WIRE_JITTER_KINDS,
+					 .table = TABLE,
 					 .reorder = take(in, 1) & 1},
 		.line[WIRE_UP].limit_bytes = take(in, 2) & 0x3fff,
 		.line[WIRE_UP].aqm = {.discipline = (uint32_t)take(in, 1) % WIRE_DISCIPLINES,
@@ -93,7 +97,18 @@ static void take_link(struct input *in, uint32_t id, struct wire_link *link)
 					   .atm = take(in, 1) & 1},
 		.line[WIRE_UP].cut = take(in, 1) % 8 == 0,
 		.line[WIRE_DOWN].limit_packets = (uint32_t)take(in, 1) % 16,
+		.line[WIRE_DOWN].traced = take(in, 1) % 4 == 0,
+		.line[WIRE_DOWN].trace = TRACE,
 	};
+}
+
+static void add_series(uint32_t id, const int64_t *values, size_t count)
+{
+	int64_t *own = malloc(count * sizeof(*own));
+
+	check(own);
+	memcpy(own, values, count * sizeof(*own));
+	check(fabric_add_series(net.fabric, id, own, count, NULL) == 0);
 }
 
 static void feed(struct input *in)
@@ -187,6 +202,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(stats_create(&net.stats, LINKS, &fd, NULL) == 0);
 	close(fd);
 	check(fabric_create(&cfg, &net.fabric, NULL) == 0);
+	add_series(TABLE, (const int64_t[]){-5000000, -1000000, 0, 6000000}, 4);
+	add_series(TRACE, (const int64_t[]){0, 1000000, 1000000, 9000000, 20000000}, 5);
 	for (uint32_t id = 0; id < LINKS; id++) {
 		struct wire_link link;
 
