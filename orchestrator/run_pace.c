@@ -3,8 +3,7 @@
  * run_pace - the factor of a run: set by hand, or chosen each wall second by the pacer
  * (plan/pacer.h) from what the last one was like.
  *
- * A second is judged by the factor that it was spent under, so the histograms of lateness
- * that lento-wire adds up are remembered from tick to tick.
+ * The histograms of lateness that lento-wire adds up are remembered from tick to tick.
  */
 #include "run_private.h"
 
@@ -30,17 +29,15 @@ void run_set_tdf(struct run *run, struct tdf tdf)
 /* The packets since the last call, and those of them that came too late for their link. */
 static void count_late(struct run *run, struct pacer_sample *sample)
 {
-	double tdf = tdf_double(clockctl_tdf(run->clock));
-
 	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
 		const struct wire_link_stats *stats = wire_link_stats(run->wire, i);
-		double limit_us = lateness_allowance_vns(&run->peers[i].line) * tdf / 1e3;
+		double limit_us = lateness_allowance_vns(&run->peers[i].line) / 1e3;
 		uint64_t fresh[WIRE_LATE_BUCKETS];
 
 		for (unsigned k = 0; k < WIRE_LATE_BUCKETS; k++) {
-			fresh[k] = stats->late_hist[k] - run->late_before[i][k];
+			fresh[k] = stats->late_hist_virt[k] - run->late_before[i][k];
 		}
-		memcpy(run->late_before[i], stats->late_hist, sizeof(run->late_before[i]));
+		memcpy(run->late_before[i], stats->late_hist_virt, sizeof(run->late_before[i]));
 		sample->late += lateness_beyond(fresh, limit_us);
 		sample->packets += lateness_packets(fresh);
 	}

@@ -18,7 +18,7 @@
 /* Virtual ns. */
 double lateness_allowance_vns(const struct link_spec *link);
 
-/* Packets of a histogram of wall lateness (struct wire_link_stats) beyond @limit_us; within
+/* Packets of a histogram of lateness (struct wire_link_stats) beyond @limit_us; within
  * a bucket they are taken as evenly spread. */
 double lateness_beyond(const uint64_t hist[WIRE_LATE_BUCKETS], double limit_us);
 /* The lateness in us that a share @q (0..1) of the packets does not exceed, as evenly spread

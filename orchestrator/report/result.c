@@ -455,6 +455,7 @@ static json_t *wire_json(const struct wire_totals *w)
 	put(o, "loops", whole(w->loops));
 	put(o, "busy_wall_ns", whole(w->busy_wns));
 	put(o, "loop_max_wall_ns", json_integer(w->loop_max_wns));
+	put(o, "loop_max_virt_ns", json_integer(w->loop_max_vns));
 	put(o, "late_hist_wall", histogram(w->late_hist));
 	return o;
 }

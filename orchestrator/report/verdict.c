@@ -11,9 +11,8 @@
  * The worst level that any rule reaches is the verdict; every rule that spoke is
  * named with its figure and limit.
  *
- * Lateness is recorded in wall time (lento-wire knows nothing else) and judged in
- * virtual time, at the smallest factor of the run: there a wall microsecond
- * weighs most, so a factor that changed can only make the judgement stricter.
+ * Lateness is judged in virtual time, each packet's under the factor that it was late
+ * under: a wall millisecond weighs ten times as much at TDF 1 as at TDF 10.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -47,17 +46,6 @@ struct rule {
 static double ratio(struct tdf tdf)
 {
 	return tdf.den ? (double)tdf.num / (double)tdf.den : 1.0;
-}
-
-/* The first "change" is the factor that the run began with. */
-static double smallest_tdf(const struct result *res)
-{
-	double least = ratio(res->tdf_change_count ? res->tdf_changes[0].tdf : res->exp->tdf);
-
-	for (size_t i = 1; i < res->tdf_change_count; i++) {
-		least = fmin(least, ratio(res->tdf_changes[i].tdf));
-	}
-	return least;
 }
 
 static const struct link_spec *link_of(const struct result *res, size_t peer)
@@ -170,7 +158,7 @@ static double measure_clock(const struct result *res, char *text, size_t len)
 
 static double measure_late(const struct result *res, char *text, size_t len)
 {
-	double late = 0, total = 0, worst_vms = 0, tdf = smallest_tdf(res);
+	double late = 0, total = 0, worst_vms = 0;
 
 	for (size_t i = 0; i < res->peer_count; i++) {
 		const struct wire_link_stats *stats = &res->peers[i].link;
@@ -179,8 +167,8 @@ static double measure_late(const struct result *res, char *text, size_t len)
 		if (!link) {
 			continue;
 		}
-		late += lateness_beyond(stats->late_hist, lateness_allowance_vns(link) * tdf / 1e3);
-		total += lateness_packets(stats->late_hist);
+		late += lateness_beyond(stats->late_hist_virt, lateness_allowance_vns(link) / 1e3);
+		total += lateness_packets(stats->late_hist_virt);
 		worst_vms = fmax(worst_vms, (double)stats->late_max_vns / 1e6);
 	}
 	snprintf(text, len, "%.3g %% of %.0f packets later than 1 virtual ms or 10 %% of the link's "
@@ -191,7 +179,7 @@ static double measure_late(const struct result *res, char *text, size_t len)
 
 static double measure_stall(const struct result *res, char *text, size_t len)
 {
-	double vms = (double)res->wire.loop_max_wns / smallest_tdf(res) / 1e6;
+	double vms = (double)res->wire.loop_max_vns / 1e6;
 
 	snprintf(text, len, "the link emulator stood still for %.4g virtual ms", vms);
 	return vms;

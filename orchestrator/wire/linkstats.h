@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "wire/wire.h"
 
-#define STATS_VERSION 5
+#define STATS_VERSION 6
 
 struct stats_header {
 	uint32_t version;

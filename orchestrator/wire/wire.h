@@ -197,7 +197,7 @@ struct wire_totals {
 	uint64_t stray_drops;           /* from wire_add_answers(), of no peer */
 	uint64_t held_packets, held_bytes, held_peak_bytes; /* in queues and in flight */
 	uint64_t loops, busy_wns;       /* event loop turns, wall time spent in them */
-	int64_t loop_max_wns;           /* longest turn */
+	int64_t loop_max_wns, loop_max_vns; /* longest turn; in virtual time, under the factor it had */
 	uint64_t late_hist[WIRE_LATE_BUCKETS];
 };
 

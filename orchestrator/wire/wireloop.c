@@ -222,6 +222,8 @@ static void count_turn(struct wireloop *l, wall_t start, wall_t end)
 	stat_add(&totals->loops, 1);
 	stat_add(&totals->busy_wns, (uint64_t)(end.ns - start.ns));
 	stat_max_ns(&totals->loop_max_wns, end.ns - start.ns);
+	stat_max_ns(&totals->loop_max_vns,
+		    vtime_to_virt(&l->clk, end).ns - vtime_to_virt(&l->clk, start).ns);
 }
 
 int wireloop_run(struct wireloop *l, struct err *err)

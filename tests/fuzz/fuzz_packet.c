@@ -104,7 +104,7 @@ static void take_link(struct input *in, uint32_t id, struct wire_link *link)
 
 static void add_series(uint32_t id, const int64_t *values, size_t count)
 {
-	int64_t *own = malloc(count * sizeof(*own));
+	int64_t *own = calloc(count, sizeof(*own));
 
 	check(own);
 	memcpy(own, values, count * sizeof(*own));

@@ -52,6 +52,8 @@ static inline void sample_peer(struct sample *s, uint32_t i)
 	p->link.dir[WIRE_DOWN] = (struct wire_dir_stats){ .packets = 12000, .bytes = 17500000 };
 	p->link.late_hist[0] = 7000;
 	p->link.late_hist[5] = 5000;
+	p->link.late_hist_virt[0] = 7000;
+	p->link.late_hist_virt[4] = 5000;
 	p->link.late_max_vns = 30000;
 	p->link.late_sum_vns = 12000 * INT64_C(20000);
 	if (g->role == ROLE_LEECH) {
@@ -103,7 +105,8 @@ static inline struct sample *sample_create(uint32_t leechers)
 		.phase_count = 3, .calibration = s->calibration, .calibration_count = 2,
 		.peers = calloc(peers, sizeof(*s->res.peers)), .peer_count = peers,
 		.wire = { .packets = 100000, .bytes = 120000000, .loops = 40000,
-			  .busy_wns = 30 * NS_PER_S, .loop_max_wns = 3 * NS_PER_MS },
+			  .busy_wns = 30 * NS_PER_S, .loop_max_wns = 3 * NS_PER_MS,
+			  .loop_max_vns = 1500 * NS_PER_US },
 		.host = { .valid = true, .samples = 300, .cpus = 2, .idle_min = 0.2,
 			  .idle_mean = 0.6, .seconds_without_idle = 3,
 			  .memory_available_min_bytes = UINT64_C(4) << 30 },

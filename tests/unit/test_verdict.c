@@ -118,41 +118,36 @@ static void test_late_packets(void **state)
 	struct wire_link_stats *link = &s->res.peers[3].link;
 
 	/*
-	 * Leechers: 10 % of 30 ms + one frame at 2 Mbit/s (6 ms) = 9 virtual ms, 18 ms
-	 * of wall time under TDF 2: bucket 13 ([8, 16) ms) is in time, bucket 15 late.
+	 * Leechers: 10 % of 30 ms + one frame at 2 Mbit/s (6 ms) = 9 virtual ms, which
+	 * bucket 12 ([4, 8) ms) keeps, and bucket 14 ([16, 32) ms) does not.
 	 */
-	link->late_hist[13] = 12000;
+	link->late_hist_virt[12] = 12000;
 	expect_trusted(s);
-	link->late_hist[13] = 0;
-	link->late_hist[15] = 5000;
+	link->late_hist_virt[12] = 0;
+	link->late_hist_virt[14] = 5000;
 	expect_only(s, "late-packets", VERDICT_DEGRADED, "(limit 1 %)");
-	link->late_hist[15] = 50000;
+	link->late_hist_virt[14] = 50000;
 	expect_only(s, "late-packets", VERDICT_INVALID, "(limit 10 %)");
 
 	/* The same lateness in the open last bucket counts whole. */
-	link->late_hist[15] = 0;
-	link->late_hist[WIRE_LATE_BUCKETS - 1] = 50000;
+	link->late_hist_virt[14] = 0;
+	link->late_hist_virt[WIRE_LATE_BUCKETS - 1] = 50000;
 	expect_only(s, "late-packets", VERDICT_INVALID, "later than");
 
-	/* What is in time under TDF 2 is late if the factor ever was 1. */
-	link->late_hist[WIRE_LATE_BUCKETS - 1] = 0;
-	link->late_hist[13] = 12000;
+	/* Wall time says nothing: under a large factor a packet may be that late. */
+	link->late_hist_virt[WIRE_LATE_BUCKETS - 1] = 0;
+	link->late_hist[WIRE_LATE_BUCKETS - 1] = 50000;
 	expect_trusted(s);
-	s->changes[0] = (struct tdf_change){ 0, { 1, 1 }, false };
-	s->res.tdf_changes = s->changes;
-	s->res.tdf_change_count = 1;
-	s->res.wall_ns = 150 * NS_PER_S;
-	expect_only(s, "late-packets", VERDICT_DEGRADED, "later than");
 }
 
 static void test_late_on_a_lan(void **state)
 {
 	struct sample *s = *state;
 
-	/* The tracker's link has no delay: 1 virtual ms, 2 wall ms; bucket 11 is late. */
-	s->res.peers[0].link.late_hist[10] = 9000;
+	/* The tracker's link has no delay: 1 virtual ms; bucket 10 ([1, 2) ms) is late. */
+	s->res.peers[0].link.late_hist_virt[9] = 9000;
 	expect_trusted(s);
-	s->res.peers[0].link.late_hist[11] = 9000;
+	s->res.peers[0].link.late_hist_virt[10] = 9000;
 	expect_only(s, "late-packets", VERDICT_DEGRADED, "later than");
 }
 
@@ -160,11 +155,11 @@ static void test_wire_stall(void **state)
 {
 	struct sample *s = *state;
 
-	s->res.wire.loop_max_wns = 190 * NS_PER_MS; /* 95 virtual ms */
+	s->res.wire.loop_max_vns = 95 * NS_PER_MS;
 	expect_trusted(s);
-	s->res.wire.loop_max_wns = 210 * NS_PER_MS;
+	s->res.wire.loop_max_vns = 105 * NS_PER_MS;
 	expect_only(s, "wire-stall", VERDICT_DEGRADED, "105 virtual ms (limit 100 ms)");
-	s->res.wire.loop_max_wns = 2100 * NS_PER_MS;
+	s->res.wire.loop_max_vns = 1050 * NS_PER_MS;
 	expect_only(s, "wire-stall", VERDICT_INVALID, "(limit 1000 ms)");
 }
 
@@ -287,7 +282,7 @@ static void test_worst_comes_first(void **state)
 	s->res.interrupted = true;
 	s->res.host.kernel_drops = 1;
 	s->res.peers[5].verified = 0;
-	s->res.wire.loop_max_wns = 9 * NS_PER_S;
+	s->res.wire.loop_max_vns = 9 * NS_PER_S;
 	verdict_judge(&s->res);
 	assert_int_equal(s->res.verdict, VERDICT_INVALID);
 	assert_int_equal(s->res.reason_count, 4);
