@@ -15,6 +15,7 @@ int cmd_check(int argc, char **argv, struct err *err);
 int cmd_plan(int argc, char **argv, struct err *err);
 int cmd_bench(int argc, char **argv, struct err *err);
 int cmd_compare(int argc, char **argv, struct err *err);
+int cmd_topology(int argc, char **argv, struct err *err);
 int cmd_ps(int argc, char **argv, struct err *err);
 int cmd_logs(int argc, char **argv, struct err *err);
 int cmd_exec(int argc, char **argv, struct err *err);

@@ -29,6 +29,8 @@ static const struct command {
 	{ "bench", cmd_bench, "host [IMAGE]...", "measure what peers cost on this host, for plan" },
 	{ "compare", cmd_compare, "[--group GROUP] [--json | --csv] RESULTS...",
 	  "runs or series side by side, the first against the others" },
+	{ "topology", cmd_topology, "show [--svg FILE] [--dot FILE] [--gml FILE] FILE.yaml",
+	  "draw the links and the network of an experiment" },
 	{ "ps", cmd_ps, "[--json] [RUN]", "the runs of this host, or the peers of one" },
 	{ "logs", cmd_logs, "[--run RUN] [-f] [--stderr | --lento] PEER",
 	  "what a peer has printed" },
