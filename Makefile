@@ -19,7 +19,7 @@ CPPFLAGS += -D_GNU_SOURCE -I. -Iorchestrator
 CFLAGS  += $(CSTD) $(WARN) $(OPT) $(SANFLAGS) -fno-common -MMD -MP
 LDFLAGS += $(SANFLAGS)
 
-PKGS    := lxc jansson yaml-0.1 fuse3 libcrypto libseccomp libbpf gsl
+PKGS    := lxc jansson yaml-0.1 fuse3 libcrypto libseccomp libbpf gsl expat
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lm
 

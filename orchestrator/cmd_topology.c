@@ -10,6 +10,8 @@
 #include "paths.h"
 #include "topo/draw.h"
 #include "topo/experiment.h"
+#include "topo/graph.h"
+#include "topo/limits.h"
 
 /* What can be drawn, each into a file of its own. */
 static const struct {
@@ -21,12 +23,12 @@ static const struct {
 	{ "gml", draw_network_gml },
 };
 
-struct topology_args {
+struct show_args {
 	const char *files[ARRAY_LEN(drawings)];
 	const char *experiment;
 };
 
-static int parse(int argc, char **argv, struct topology_args *a, struct err *err)
+static int parse_show(int argc, char **argv, struct show_args *a, struct err *err)
 {
 	struct option options[ARRAY_LEN(drawings) + 1] = { { 0 } };
 	bool any = false;
@@ -35,11 +37,8 @@ static int parse(int argc, char **argv, struct topology_args *a, struct err *err
 	for (size_t i = 0; i < ARRAY_LEN(drawings); i++) {
 		options[i] = (struct option) { drawings[i].option, required_argument, NULL, (int)i };
 	}
-	if (argc < 2 || strcmp(argv[1], "show") != 0) {
-		return cmd_usage("topology", err, "what about it? \"show\" is all there is");
-	}
 	opterr = 0;
-	optind = 2;
+	optind = 1;
 	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
 		if (c == ':' || c == '?') {
 			return cmd_usage("topology", err, c == ':' ? "%s needs a file" :
@@ -78,14 +77,14 @@ static int draw(const struct experiment *exp, size_t which, const char *path, st
 	return fs_write_atomic(path, text, len, err);
 }
 
-int cmd_topology(int argc, char **argv, struct err *err)
+static int show(int argc, char **argv, struct err *err)
 {
-	struct topology_args a = { .experiment = NULL };
+	struct show_args a = { .experiment = NULL };
 	CLEAN_FREE char *images = NULL;
 	struct experiment *exp;
 	int rc = 0;
 
-	if (parse(argc, argv, &a, err) || paths_share("images", &images, err) ||
+	if (parse_show(argc, argv, &a, err) || paths_share("images", &images, err) ||
 	    experiment_load(a.experiment, NULL, images, &exp, err)) {
 		return -1;
 	}
@@ -94,4 +93,57 @@ int cmd_topology(int argc, char **argv, struct err *err)
 	}
 	experiment_destroy(exp);
 	return rc;
+}
+
+static int import(int argc, char **argv, struct err *err)
+{
+	static const struct option options[] = { { "peers", required_argument, NULL, 'p' }, { 0 } };
+	unsigned long peers = 1;
+	struct graph *graph;
+	int c, rc;
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+		char *end = NULL;
+
+		if (c != 'p') {
+			return cmd_usage("topology", err, c == ':' ? "%s needs a number" :
+					 "unknown option \"%s\"", argv[optind - 1]);
+		}
+		peers = strtoul(optarg, &end, 10);
+		if (*end || peers < 1 || peers > LIMIT_PEERS) {
+			return cmd_usage("topology", err, "--peers is from 1 to %u", LIMIT_PEERS);
+		}
+	}
+	if (optind + 1 != argc) {
+		return cmd_usage("topology", err, "one file with a graph, in GML or GraphML");
+	}
+	if (graph_load(argv[optind], &graph, err)) {
+		return -1;
+	}
+	rc = graph_write_experiment(graph, argv[optind], (uint32_t)peers, stdout, err);
+	graph_destroy(graph);
+	if (rc == 0 && (fflush(stdout) || ferror(stdout))) {
+		return err_errno(err, ERR_FAILED, "standard output");
+	}
+	return rc;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv, struct err *err);
+} verbs[] = {
+	{ "show", show },
+	{ "import", import },
+};
+
+int cmd_topology(int argc, char **argv, struct err *err)
+{
+	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(verbs); i++) {
+		if (strcmp(argv[1], verbs[i].name) == 0) {
+			return verbs[i].run(argc - 1, argv + 1, err);
+		}
+	}
+	return cmd_usage("topology", err, "what about it? \"show\" or \"import\"");
 }

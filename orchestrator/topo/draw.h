@@ -18,7 +18,8 @@ void draw_network_dot(const struct experiment *exp, FILE *out);
 
 /*
  * GML, as network tools read it, with the keys of Shadow's graphs: a node is the peers of a group that
- * have the same link, an edge has the latency from a peer to another and the loss on the way.
+ * have the same link, an edge has the latency from a peer to another and the loss on the way.  There is
+ * an edge from each to each, and no way leads over a third (Shadow's use_shortest_path is false).
  */
 void draw_network_gml(const struct experiment *exp, FILE *out);
 

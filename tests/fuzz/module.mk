@@ -32,6 +32,7 @@ fuzz: $(FUZZERS)
 		case $$f in *experiment) \
 			cp -n tests/data/good/*.yaml tests/data/bad/* topologies/*.yaml \
 				$(BUILD)/fuzz/corpus/$${f##*/}/;; \
+		*graph) cp -n tests/data/graphs/* $(BUILD)/fuzz/corpus/$${f##*/}/;; \
 		esac; \
 		echo "== $${f##*/}"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(BUILD)/fuzz/ \
