@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "wire/capture.h"
+#include "wire/nap.h"
 #include "wire/wirectl.h"
 
 #define READS_PER_TURN 16       /* of one peer */
@@ -32,6 +33,7 @@ struct wireloop {
 	struct vclock clk;
 	wall_t now_wall;
 	virt_t now;
+	struct nap nap;
 	struct fabric *fabric;
 	struct capture *capture; /* NULL until one is asked for */
 	struct stats stats;
@@ -196,23 +198,46 @@ static int wait_paused(struct wireloop *l, struct epoll_event *events)
 	return 1;
 }
 
+/* For the descriptors until @due, or a little longer. */
+static int wait_until(struct wireloop *l, struct epoll_event *events, wall_t now, wall_t due)
+{
+	int64_t sleep_wns = nap_sleep(&l->nap, now, due.ns - now.ns);
+	struct timespec timeout = {.tv_nsec = (long)sleep_wns};
+	wall_t woke = now, at;
+	int n = 0;
+
+	if (sleep_wns > 0) {
+		n = epoll_pwait2(l->epoll, events, EVENTS_PER_TURN, &timeout, NULL);
+		if (n != 0) {
+			return n;
+		}
+		woke = wall_now();
+		nap_woke(&l->nap, woke.ns - now.ns - sleep_wns);
+	}
+	for (at = woke; n == 0 && at.ns < due.ns; at = wall_now()) {
+		n = epoll_wait(l->epoll, events, EVENTS_PER_TURN, 0);
+	}
+	nap_waited(&l->nap, at.ns - woke.ns);
+	return n;
+}
+
 static int wait_running(struct wireloop *l, struct epoll_event *events, wall_t now)
 {
-	struct timespec timeout = {0};
-	int64_t left_wns;
+	struct timespec check = {.tv_nsec = CLOCK_CHECK_WNS};
+	wall_t due;
 	virt_t when;
 
 	if (!fabric_next(l->fabric, &when)) {
 		return epoll_wait(l->epoll, events, EVENTS_PER_TURN, -1);
 	}
-	left_wns = vtime_to_wall(&l->clk, when).ns - now.ns;
-	if (left_wns > CLOCK_CHECK_WNS) {
-		left_wns = CLOCK_CHECK_WNS;
+	due = vtime_to_wall(&l->clk, when);
+	if (due.ns <= now.ns) {
+		return epoll_wait(l->epoll, events, EVENTS_PER_TURN, 0);
 	}
-	if (left_wns > 0) {
-		timeout.tv_nsec = (long)left_wns;
+	if (due.ns - now.ns > CLOCK_CHECK_WNS) {
+		return epoll_pwait2(l->epoll, events, EVENTS_PER_TURN, &check, NULL);
 	}
-	return epoll_pwait2(l->epoll, events, EVENTS_PER_TURN, &timeout, NULL);
+	return wait_until(l, events, now, due);
 }
 
 static void count_turn(struct wireloop *l, wall_t start, wall_t end)

@@ -3,7 +3,7 @@
  * wireloop - the event loop of lento-wire: descriptors and clocks around the fabric.
  *
  * Theory.  Pending events are virtual instants.  The loop sleeps until the wall instant
- * at which the clock page says the first one will be reached, or a peer has
+ * at which the clock page says the first one will be reached (a little less, see wire/nap.h), or a peer has
  * sent, or lento has a request.  Then, again and again:
  *
  *	read the clock         one `now` for what follows
