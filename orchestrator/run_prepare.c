@@ -482,6 +482,8 @@ void run_teardown(struct run *run)
 	control_destroy(run->control);
 	host_sampler_close(run->host);
 	timeline_close(run->timeline);
+	traffic_close(run->traffic);
+	free(run->group_names);
 	clockctl_destroy(run->clock);
 	verdict_clear(&run->res);
 	free(run->res.peers);

@@ -12,6 +12,7 @@
 #include "hostcheck.h"
 #include "observe/host.h"
 #include "observe/timeline.h"
+#include "observe/traffic.h"
 #include "plan/pacer.h"
 #include "plan/payload.h"
 #include "report/result.h"
@@ -85,6 +86,8 @@ struct run {
 	struct control *control;
 	struct host_sampler *host;
 	struct timeline *timeline;
+	struct traffic *traffic;   /* NULL without lento-wire, or with too many peers */
+	const char **group_names;  /* for it */
 	struct torrent torrent;
 	char announce[64], tracker_ip[16];
 	uint16_t tracker_port;
@@ -99,7 +102,7 @@ struct run {
 	bool pacing;               /* the pacer chooses the factor */
 	struct pacer pacer;
 	uint64_t (*late_before)[WIRE_LATE_BUCKETS]; /* by peer, at the last tick; while pacing */
-	bool records_lost;         /* host.csv or timeline.csv could not be written */
+	bool records_lost;         /* a CSV file could not be written */
 	struct init_event last_probe; /* calibrate: the newest probe result */
 	bool probe_arrived;
 };
@@ -116,6 +119,11 @@ void run_say(const struct run *run, const char *fmt, ...)
 /* A line into the run's log (results/.../lento.log), with both clocks. */
 void run_log(const struct run *run, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* --- run_traffic.c -------------------------------------------------------- */
+
+/* Begin traffic.csv: now, when the counters are at zero. */
+int run_traffic_begin(struct run *run, struct err *err);
 
 /* --- run_loop.c ----------------------------------------------------------- */
 

@@ -142,9 +142,13 @@ static void verify_files(struct run *run)
 static void read_counters(struct run *run)
 {
 	uint32_t n = run->exp->peer_count;
+	struct err err = { 0 };
 
 	if (!run->wire) {
 		return;
+	}
+	if (traffic_end(run->traffic, clockctl_elapsed(run->clock), &err)) {
+		run_log(run, "%s", err.msg);
 	}
 	run->res.wire = *wire_totals(run->wire);
 	run->res.pair_bytes = calloc((size_t)n * n, sizeof(uint64_t));
