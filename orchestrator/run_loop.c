@@ -268,7 +268,8 @@ static void tick(struct run *run)
 	}
 	if ((host_sampler_sample(run->host, w, clockctl_now(run->clock), &err) ||
 	     timeline_add(run->timeline, &row, &err) ||
-	     traffic_tick(run->traffic, row.virt_ns, &err)) && !run->records_lost) {
+	     traffic_tick(run->traffic, row.virt_ns, &err) ||
+	     run_course_tick(run, row.virt_ns, row.wall_ns, &err)) && !run->records_lost) {
 		run->records_lost = true;
 		run_say(run, "warning: %s", err.msg);
 		run_log(run, "%s", err.msg);
@@ -302,7 +303,8 @@ int run_loop(struct run *run, struct err *err)
 	wall_t next_tick = run->loop_begun = wall_now();
 
 	host_sampler_restart(run->host);
-	if (run_pace_begin(run, err) || run_traffic_begin(run, err)) {
+	if (run_pace_begin(run, err) || run_traffic_begin(run, err) ||
+	    run_course_begin(run, err)) {
 		return -1;
 	}
 	for (;;) {

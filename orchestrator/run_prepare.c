@@ -189,6 +189,12 @@ static void tell_runtime(struct run *run)
 	rt_set_clock(run->rt, &clk);
 }
 
+static void kick_one(pid_t pid, void *arg)
+{
+	(void)arg;
+	kick_process(pid);
+}
+
 /* Tell everybody who sleeps on the old rate; they then compute their waits anew. */
 static void clock_changed(void *arg)
 {
@@ -202,7 +208,7 @@ static void clock_changed(void *arg)
 	}
 	for (uint32_t i = 0; run->peers && i <= run->exp->peer_count; i++) {
 		if (run->peers[i].box) {
-			rt_peer_each_pid(run->peers[i].box, kick_process);
+			rt_peer_each_pid(run->peers[i].box, kick_one, NULL);
 		}
 	}
 }
@@ -484,6 +490,7 @@ void run_teardown(struct run *run)
 	timeline_close(run->timeline);
 	traffic_close(run->traffic);
 	free(run->group_names);
+	run_course_destroy(run);
 	clockctl_destroy(run->clock);
 	verdict_clear(&run->res);
 	free(run->res.peers);

@@ -2,7 +2,7 @@
 /*
  * run_private - the state of a run, shared by the files that make it go
  * (run.c, run_record.c, run_prepare.c, run_boot.c, run_links.c, run_start.c, run_loop.c,
- * run_pace.c, run_stop.c, peers.c, calibrate.c, manifest.c, control.c, progress.c).
+ * run_pace.c, run_course.c, run_stop.c, peers.c, calibrate.c, manifest.c, control.c, progress.c).
  */
 #ifndef LENTO_RUN_PRIVATE_H
 #define LENTO_RUN_PRIVATE_H
@@ -103,6 +103,7 @@ struct run {
 	struct pacer pacer;
 	uint64_t (*late_before)[WIRE_LATE_BUCKETS]; /* by peer, at the last tick; while pacing */
 	bool records_lost;         /* a CSV file could not be written */
+	struct course *course;     /* of each peer; NULL before the run phase */
 	struct init_event last_probe; /* calibrate: the newest probe result */
 	bool probe_arrived;
 };
@@ -144,6 +145,14 @@ void run_set_tdf(struct run *run, struct tdf tdf);
 /* With "tdf: auto": the run phase begins; then once a wall second, after the host's sample. */
 int run_pace_begin(struct run *run, struct err *err);
 void run_pace_tick(struct run *run);
+
+/* --- run_course.c ----------------------------------------------------------- */
+
+/* Look at the course of each peer: from the begin of the run phase, each wall second, at its end. */
+int run_course_begin(struct run *run, struct err *err);
+int run_course_tick(struct run *run, int64_t virt_ns, int64_t wall_ns, struct err *err);
+int run_course_end(struct run *run, struct err *err);
+void run_course_destroy(struct run *run);
 
 /* --- run_prepare.c -------------------------------------------------------- */
 

@@ -76,6 +76,7 @@ static void stop_some(struct run *run, bool trackers, int interrupts)
 void run_stop(struct run *run)
 {
 	int interrupts = run->interrupts;
+	struct err err = { 0 };
 
 	run->res.virt_ns = clockctl_elapsed(run->clock);
 	if (clockctl_paused(run->clock)) {
@@ -84,6 +85,9 @@ void run_stop(struct run *run)
 	}
 	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
 		peer_progress(run, &run->peers[i]);
+	}
+	if (run_course_end(run, &err)) {
+		run_log(run, "%s", err.msg);
 	}
 	/* Trackers last: a client that ends takes its leave of them. */
 	stop_some(run, false, interrupts);

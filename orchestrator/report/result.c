@@ -438,6 +438,9 @@ static json_t *peer_json(const struct peer_result *p, size_t index)
 	put(o, "pieces", whole(p->pieces));
 	put(o, "verified", p->verified < 0 ? json_null() : json_boolean(p->verified));
 	put(o, "cpu_wall_ns", whole(p->cpu_ns));
+	put(o, "cpu_turns", whole(p->cpu_turns));
+	put(o, "cpu_wait_wall_ns", whole(p->cpu_wait_wns));
+	put(o, "cpu_wait_virt_ns", number(p->cpu_wait_vns));
 	put(o, "memory_peak_bytes", whole(p->memory_peak_bytes));
 	put(o, "private_bytes", whole(p->private_bytes));
 	put(o, "link", peer_link_json(&p->link));

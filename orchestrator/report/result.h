@@ -59,6 +59,8 @@ struct peer_result {
 	uint32_t pieces;
 	int verified;               /* whole file compared at the end: 1 equal, 0 differs, -1 not done */
 	uint64_t cpu_ns, memory_peak_bytes;
+	uint64_t cpu_turns, cpu_wait_wns; /* its threads on a CPU, and runnable without one */
+	double cpu_wait_vns;              /* the same wait as virtual time */
 	uint64_t private_bytes;
 	struct wire_link_stats link;
 };

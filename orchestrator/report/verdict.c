@@ -269,6 +269,37 @@ static double measure_idle(const struct result *res, char *text, size_t len)
 	return host->samples ? (double)host->seconds_without_idle / host->samples : 0;
 }
 
+/* A turn that comes later than a packet may, on the peer's own link. */
+static bool waits_for_cpu(const struct result *res, size_t i)
+{
+	const struct peer_result *p = &res->peers[i];
+	const struct link_spec *link = link_of(res, i);
+
+	return link && p->cpu_turns > 0 &&
+	       p->cpu_wait_vns / (double)p->cpu_turns > lateness_allowance_vns(link);
+}
+
+static double measure_cpu_wait(const struct result *res, char *text, size_t len)
+{
+	double late = 0, total = 0, worst_vms = 0;
+	char names[128];
+
+	for (size_t i = 0; i < res->peer_count; i++) {
+		const struct peer_result *p = &res->peers[i];
+
+		total += (double)p->cpu_turns;
+		if (waits_for_cpu(res, i)) {
+			late += (double)p->cpu_turns;
+			worst_vms = fmax(worst_vms, p->cpu_wait_vns / (double)p->cpu_turns / 1e6);
+		}
+	}
+	list_peers(res, waits_for_cpu, names, sizeof(names));
+	snprintf(text, len, "peers that waited for a CPU longer than a packet may for them, up to "
+		 "%.3g virtual ms each time, had %.3g %% of all turns: %s", worst_vms,
+		 total > 0 ? 100 * late / total : 0, names);
+	return total > 0 ? late / total : 0;
+}
+
 static double measure_steal(const struct result *res, char *text, size_t len)
 {
 	snprintf(text, len, "the hypervisor took %.3g %% of the CPUs in the worst second (mean %.2g %%)",
@@ -383,6 +414,9 @@ static const struct rule rules[] = {
 	 * slower than it is.  5 % of them pass as bursts (starts, hash checks); when it
 	 * is half of the run, the clients were measured less than the host. */
 	{ "cpu-idle", UNIT_SHARE, 0.05, 0.50, measure_idle },
+	/* What lateness is for packets: beyond it answers come later than links of this kind make
+	 * them; limits as for late-packets, on the mean of a peer instead of its tail. */
+	{ "cpu-wait", UNIT_SHARE, 0.01, 0.10, measure_cpu_wait },
 	/* Stolen time is lost without a trace in our own clocks; a tenth of a second
 	 * is 100 wall ms without a CPU, half a second is a host that is not ours. */
 	{ "steal", UNIT_SHARE, 0.10, 0.50, measure_steal },

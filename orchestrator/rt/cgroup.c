@@ -477,19 +477,13 @@ static void for_each_pid(const char *path, pid_action *act, void *arg)
 	}
 }
 
-static void call_plain(pid_t pid, void *arg)
-{
-	int (**act)(pid_t) = arg;
-
-	(*act)(pid);
-}
-
-void cgroup_each_pid(const struct cgroups *cg, const char *name, int (*act)(pid_t pid))
+void cgroup_each_pid(const struct cgroups *cg, const char *name,
+		     void (*act)(pid_t pid, void *arg), void *arg)
 {
 	const struct cgroup_hierarchy *v2 = cgroups_v2(cg);
 	CLEAN_FREE char *group = group_of(v2 ? v2 : &cg->h[0], name);
 
-	for_each_pid(group, call_plain, &act);
+	for_each_pid(group, act, arg);
 }
 
 /* Zombies stay listed in version 1 until reaped; they are dead enough. */

@@ -78,7 +78,8 @@ int cgroup_remove(const struct cgroups *cg, const char *name, struct err *err);
 /* Remove `lento` where it is empty. */
 void cgroup_remove_top(const struct cgroups *cg);
 /* Do @act for each process of the group. */
-void cgroup_each_pid(const struct cgroups *cg, const char *name, int (*act)(pid_t pid));
+void cgroup_each_pid(const struct cgroups *cg, const char *name,
+		     void (*act)(pid_t pid, void *arg), void *arg);
 int cgroup_usage(const struct cgroups *cg, const char *name, struct rt_usage *usage, struct err *err);
 
 #endif

@@ -121,9 +121,9 @@ int rt_peer_set_tdf(struct rt_peer *peer, struct tdf tdf, struct err *err)
 	return peer->rt->ops->peer_set_tdf(peer, tdf, err);
 }
 
-void rt_peer_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid))
+void rt_peer_each_pid(const struct rt_peer *peer, void (*act)(pid_t pid, void *arg), void *arg)
 {
-	peer->rt->ops->peer_each_pid(peer, act);
+	peer->rt->ops->peer_each_pid(peer, act, arg);
 }
 
 void rt_set_clock(struct rt *rt, const struct vclock *clk)

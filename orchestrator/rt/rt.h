@@ -132,7 +132,7 @@ int rt_peer_kill(struct rt_peer *peer, struct err *err);
 int rt_peer_set_tdf(struct rt_peer *peer, struct tdf tdf, struct err *err);
 
 /* Do @act for each process of a peer. */
-void rt_peer_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid));
+void rt_peer_each_pid(const struct rt_peer *peer, void (*act)(pid_t pid, void *arg), void *arg);
 
 /* The virtual clock is now @clk: for what runs in the kernel.  After each change, and at first. */
 void rt_set_clock(struct rt *rt, const struct vclock *clk);

@@ -266,9 +266,9 @@ static const char *lxc_unscaled(const struct rt *rt)
 	return tcp_run_unscaled(((const struct lxc_rt *)rt)->ground.tcp);
 }
 
-static void lxc_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid))
+static void lxc_each_pid(const struct rt_peer *peer, void (*act)(pid_t pid, void *arg), void *arg)
 {
-	cgroup_each_pid(groups_of(peer), group_name(peer), act);
+	cgroup_each_pid(groups_of(peer), group_name(peer), act, arg);
 }
 
 /* --- the run ---------------------------------------------------------------- */

@@ -347,13 +347,13 @@ static int null_set_tdf(struct rt_peer *peer, struct tdf tdf, struct err *err)
 	return 0; /* the kernel's TCP is the host's: not ours to change */
 }
 
-static void null_each_pid(const struct rt_peer *peer, int (*act)(pid_t pid))
+static void null_each_pid(const struct rt_peer *peer, void (*act)(pid_t pid, void *arg), void *arg)
 {
 	CLEAN_FREE struct proc *tree = calloc(MAX_TREE, sizeof(*tree));
 	size_t n = tree ? read_tree(peer->init_pid, tree, MAX_TREE) : 0;
 
 	for (size_t i = 0; i < n; i++) {
-		act(tree[i].pid);
+		act(tree[i].pid, arg);
 	}
 }
 

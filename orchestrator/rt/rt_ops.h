@@ -24,7 +24,8 @@ struct rt_ops {
 	int (*peer_freeze)(struct rt_peer *peer, bool frozen, struct err *err);
 	int (*peer_kill)(struct rt_peer *peer, struct err *err);
 	int (*peer_set_tdf)(struct rt_peer *peer, struct tdf tdf, struct err *err);
-	void (*peer_each_pid)(const struct rt_peer *peer, int (*act)(pid_t pid));
+	void (*peer_each_pid)(const struct rt_peer *peer, void (*act)(pid_t pid, void *arg),
+			      void *arg);
 	void (*set_clock)(struct rt *rt, const struct vclock *clk);
 	const char *(*unscaled)(const struct rt *rt);
 };

@@ -23,6 +23,7 @@ LONG=(--no-calibrate --set links.dsl.up=16kbit/s --set links.lan.up=16kbit/s "$S
 	# All that was delivered between peers is in it, but for what came while it was written last.
 	rows=$(awk -F, 'NR > 1 { sum += $5 } END { printf "%d", sum }' "$RESULTS/latest/traffic.csv")
 	[ "$(field "$json" "0.99 < $rows / sum(b for _, _, b in r['traffic']) <= 1")" = True ]
+	[ "$(grep -c leechers-1, "$RESULTS/latest/peers.csv")" -gt 2 ]
 	[ -s "$RESULTS/latest/experiment.resolved.yaml" ]
 	[ -z "$(leftovers "$(readlink "$RESULTS/latest")")" ]
 }

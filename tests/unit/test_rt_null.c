@@ -410,12 +410,9 @@ static void test_freeze(void **state)
 	assert_int_equal(rt_peer_freeze(bed->peers[0], true, &err), 0);
 }
 
-static unsigned seen_pids;
-
-static int count_pid(pid_t pid)
+static void count_pid(pid_t pid, void *arg)
 {
-	seen_pids += pid > 0;
-	return 0;
+	*(int *)arg += pid > 0;
 }
 
 static void test_names(void **state)
@@ -424,6 +421,7 @@ static void test_names(void **state)
 	struct bed *bed = *state;
 	struct rt_peer *peer = NULL;
 	struct err err = { 0 };
+	int seen_pids = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct rt_peer_spec spec = { .name = bad[i], .data_dir = "/tmp", .log_dir = "/tmp" };
@@ -433,7 +431,7 @@ static void test_names(void **state)
 		assert_int_equal(rt_purge(bad[i], &killed, &err), -1);
 	}
 	boot(bed, 0);
-	rt_peer_each_pid(bed->peers[0], count_pid);
+	rt_peer_each_pid(bed->peers[0], count_pid, &seen_pids);
 	assert_int_equal(seen_pids, 1);
 	assert_non_null(strstr(rt_unscaled(bed->rt), "TCP"));
 }

@@ -163,6 +163,29 @@ static void test_wire_stall(void **state)
 	expect_only(s, "wire-stall", VERDICT_INVALID, "(limit 1000 ms)");
 }
 
+static void test_cpu_wait(void **state)
+{
+	struct sample *s = *state;
+	struct peer_result *p = &s->res.peers[3];
+
+	/* A leecher's link allows 9 virtual ms, as for packets. */
+	for (size_t i = 0; i < s->res.peer_count; i++) {
+		s->res.peers[i].cpu_turns = 1000;
+		s->res.peers[i].cpu_wait_vns = 1000 * 100e3;
+	}
+	p->cpu_wait_vns = 1000 * 8.9e6;
+	expect_trusted(s);
+	p->cpu_turns = 10000;
+	p->cpu_wait_vns = 10000 * 9.1e6;
+	expect_only(s, "cpu-wait", VERDICT_INVALID, p->name);
+	p->cpu_turns = 1000;
+	p->cpu_wait_vns = 1000 * 9.1e6;
+	expect_only(s, "cpu-wait", VERDICT_DEGRADED, "9.1 virtual ms");
+	p->cpu_turns = 100;
+	p->cpu_wait_vns = 100 * 9.1e6;
+	expect_trusted(s);
+}
+
 static void test_fault_drops(void **state)
 {
 	struct sample *s = *state;
@@ -315,7 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_good_run), CASE(test_failure), CASE(test_payload), CASE(test_too_fast),
 		CASE(test_clock), CASE(test_late_packets), CASE(test_late_on_a_lan),
-		CASE(test_wire_stall), CASE(test_fault_drops), CASE(test_calibration),
+		CASE(test_wire_stall), CASE(test_cpu_wait), CASE(test_fault_drops), CASE(test_calibration),
 		CASE(test_host), CASE(test_peers), CASE(test_interrupted), CASE(test_logs),
 		CASE(test_worst_comes_first), CASE(test_nothing_ran),
 	};
