@@ -6,10 +6,11 @@
  * container, "probe", sits behind a link without limits.  So each access link is
  * measured by itself, end to end, through the containers' own kernels; where peers draw
  * from a mix, a peer on each of its links, or on some of them:
- *	rate	trains of full packets; first to last arrival in virtual time, and the
- *		median of them
+ *	rate	trains of full packets, without jitter; first to last arrival in virtual
+ *		time, and the median of them
  *	loss	what the trains lack; not of a queue that drops early, on purpose
- *	jitter	the deviation of many echoes over a link that has some
+ *	jitter	how the round trips of many echoes are distributed, over a link that has some
+ *		(jitter.h)
  *	rtt	echoes between peers of each pair of groups, and the median of them
  * What was asked follows from the experiment: the sum of the one-way delays, and
  * the time that the probe's own bytes take on each link, its overhead with them.  Loss
@@ -23,12 +24,13 @@
 #include <string.h>
 
 #include "base/clean.h"
+#include "jitter.h"
 #include "wire/linkq.h"
 
 #define ECHO_BYTES 84             /* as ping sends them */
 #define ECHO_COUNT 5
-#define JITTER_ECHOES 60
-#define KURTOSIS_MAX 12.0
+#define JITTER_ECHOES_MIN 60
+#define JITTER_WNS (3 * NS_PER_S)
 #define TRAIN_MIN_PACKETS 6
 #define TRAIN_MAX_PACKETS 800
 #define TRAINS 3                  /* the median counts: one late wake-up spoils one */
@@ -39,6 +41,7 @@
 #define RTT_TOLERANCE_NS NS_PER_MS
 /* What the two ends' own timing may add to a train's length, wall. */
 #define EDGE_WNS (500 * NS_PER_US)
+#define LOSS_DEVIATIONS 3.9       /* passed by chance once in 10,000 */
 #define PROBE_EXTRA_NS (5 * NS_PER_S)
 
 static int add_result(struct run *run, struct calibration_result **out, struct err *err)
@@ -116,8 +119,10 @@ static double loss_share(const struct wire_loss *loss)
 	return loss->good;
 }
 
-/* How far the share of @n packets that get through may be from that: three deviations;
- * losses that come in bursts are as good as fewer of them. */
+/*
+ * How far the share of @n packets that get through may be from that: so many deviations, which is the test by
+ * chi-square with one degree of freedom.  Losses that come in bursts are as good as fewer of them.
+ */
 static double loss_slack(const struct wire_loss *loss, uint32_t n)
 {
 	double share = loss_share(loss), together = 1;
@@ -125,7 +130,7 @@ static double loss_slack(const struct wire_loss *loss, uint32_t n)
 	if (loss->p + loss->r > 0) {
 		together = fmax((2 - loss->p - loss->r) / (loss->p + loss->r), 1);
 	}
-	return 3 * sqrt(share * (1 - share) * together / n);
+	return LOSS_DEVIATIONS * sqrt(share * (1 - share) * together / n);
 }
 
 struct train {
@@ -195,6 +200,24 @@ static int judge_loss(struct run *run, const struct wire_line *line, const char 
 	return 0;
 }
 
+/*
+ * Rates are measured without the jitter, which moves the ends of a train: where its tail is long, by as much
+ * as a train lasts.
+ */
+static int set_jitter(struct run *run, const struct peer *at, int dir, bool on, struct err *err)
+{
+	struct wire_link link;
+
+	run_link_of(run, at, &link);
+	if (link.line[dir].jitter.spread_ns == 0) {
+		return 0;
+	}
+	if (!on) {
+		link.line[dir].jitter.spread_ns = 0;
+	}
+	return wire_set_link(run->wire, at->index, &link, err);
+}
+
 static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err)
 {
 	const struct peer *at = &run->peers[peer];
@@ -220,8 +243,10 @@ static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err
 	/* Of IP bytes, those that get through. */
 	c->asked = (double)line.rate_bps * train.bytes /
 		   linkq_line_bytes(&line.overhead, train.bytes) * (1 - loss_share(&line.loss));
-	train.limit_vns = train.packets * on_line_ns(&line, train.bytes) + line.delay_ns +
-			  4 * line.jitter.spread_ns;
+	train.limit_vns = train.packets * on_line_ns(&line, train.bytes) + line.delay_ns;
+	if (set_jitter(run, at, dir, false, err)) {
+		return -1;
+	}
 	for (size_t i = 0; i < TRAINS; i++) {
 		if (send_train(run, &train, &arrival, err)) {
 			return -1;
@@ -229,12 +254,13 @@ static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err
 		rates[i] = arrival.bps;
 		received += arrival.received;
 	}
+	if (set_jitter(run, at, dir, true, err)) {
+		return -1;
+	}
 	length = arrival.length_vns;
 	qsort(rates, TRAINS, sizeof(*rates), by_value);
 	c->measured = rates[TRAINS / 2];
-	/* Jitter moves the two ends of the train, too. */
-	edge = (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock)) +
-	       2 * (double)line.jitter.spread_ns;
+	edge = (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock));
 	c->tolerance = c->asked * (RATE_TOLERANCE + loss_slack(&line.loss, train.packets) +
 				   (length > 0 ? edge / length : 0));
 	c->ok = c->measured >= c->asked - c->tolerance && c->measured <= c->asked + c->tolerance;
@@ -244,25 +270,13 @@ static int measure_rate(struct run *run, uint32_t peer, int dir, struct err *err
 
 /* --- jitter ---------------------------------------------------------------------- */
 
-/* The standard deviation that a jitter has, and its fourth moment over its square: how far
- * that of a sample may be from it. */
-static double jitter_deviation_ns(const struct jitter_spec *j, double *kurtosis)
+/* As many as are worth their time. */
+static uint32_t jitter_echoes(const struct run *run, int64_t gap_vns)
 {
-	switch (j->distribution) {
-	case JITTER_UNIFORM:
-		*kurtosis = 1.8;
-		return (double)j->spread_ns / sqrt(3);
-	case JITTER_NORMAL:
-		*kurtosis = 3;
-		return (double)j->spread_ns;
-	case JITTER_PARETO: /* it has none: the tail is too long */
-		*kurtosis = KURTOSIS_MAX;
-		return (double)j->spread_ns;
-	case JITTER_TABLE:
-		*kurtosis = fmin(j->table->kurtosis, KURTOSIS_MAX);
-		return j->table->deviation_ns;
-	}
-	return 0;
+	int64_t fit = (int64_t)((double)JITTER_WNS / tdf_double(clockctl_tdf(run->clock)) / (double)gap_vns);
+
+	return fit < JITTER_ECHOES_MIN ? JITTER_ECHOES_MIN
+		: fit > INIT_RTT_VALUES ? INIT_RTT_VALUES : (uint32_t)fit;
 }
 
 /* Echoes to the peer, so far apart that none is held up by the one before. */
@@ -272,10 +286,11 @@ static int measure_jitter(struct run *run, uint32_t peer, struct err *err)
 	const struct wire_line up = line_of(run, peer, WIRE_UP), down = line_of(run, peer, WIRE_DOWN);
 	const struct init_probe_result *p = &run->last_probe.probe;
 	const struct peer *at = &run->peers[peer];
-	int64_t spread = up.jitter.spread_ns + down.jitter.spread_ns;
+	int64_t spread = up.jitter.spread_ns > down.jitter.spread_ns ? up.jitter.spread_ns
+								     : down.jitter.spread_ns;
 	int64_t gap = 4 * spread + NS_PER_MS, one = up.delay_ns + down.delay_ns;
-	double k_up, k_down, s_up = jitter_deviation_ns(&at->line.up_jitter, &k_up);
-	double s_down = jitter_deviation_ns(&at->line.down_jitter, &k_down);
+	uint32_t count = jitter_echoes(run, gap);
+	double slack_ns = (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock));
 	struct calibration_result *c;
 	int rc;
 
@@ -288,21 +303,21 @@ static int measure_jitter(struct run *run, uint32_t peer, struct err *err)
 	snprintf(c->what, sizeof(c->what), "%s %s", at->group->mix.count ? at->name : "link",
 		 at->line.name);
 	c->figure = "jitter";
-	c->asked = sqrt(s_up * s_up + s_down * s_down);
 	if (initlink_probe_rtt(run->peers[run->exp->peer_count].init, ++token,
-			       experiment_peer_ip(run->exp, peer), JITTER_ECHOES, ECHO_BYTES, gap,
+			       experiment_peer_ip(run->exp, peer), count, ECHO_BYTES, gap,
 			       err)) {
 		return -1;
 	}
-	rc = wait_probe(run, token, (JITTER_ECHOES + 4) * gap + 2 * one);
+	rc = wait_probe(run, token, (count + 4) * gap + 2 * one);
 	if (rc < 0) {
 		return -1;
 	}
-	c->measured = rc ? (double)p->rtt_deviation_vns : 0;
-	/* Three deviations of a sample's own; and what the two ends' timing adds. */
-	c->tolerance = 3 * c->asked * sqrt((fmax(k_up, k_down) - 1) / (4 * JITTER_ECHOES)) +
-		       (double)EDGE_WNS / tdf_double(clockctl_tdf(run->clock));
-	c->ok = fabs(c->measured - c->asked) <= c->tolerance;
+	c->measured = 1;
+	if (rc && p->rtt_count) {
+		c->measured = jitter_distance(&at->line, p->rtt_vns, p->rtt_count, slack_ns);
+		c->tolerance = jitter_limit(p->rtt_count);
+	}
+	c->ok = c->measured <= c->tolerance;
 	return 0;
 }
 

@@ -79,7 +79,7 @@ struct tdf_change {
 /* One measured figure of the calibration, beside what was asked. */
 struct calibration_result {
 	char what[96];              /* "dsl up", "leechers-seeders" */
-	const char *figure;         /* "rate" (bit/s), "rtt", "jitter" (ns), "loss" (share) */
+	const char *figure;         /* "rate" (bit/s), "rtt" (ns), "loss", "jitter" (share) */
 	double asked, measured, tolerance; /* tolerance: largest allowed |measured - asked| */
 	bool ok;
 };

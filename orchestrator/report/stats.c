@@ -116,6 +116,39 @@ double stats_ks_distance(const double *a, size_t na, const double *b, size_t nb)
 	return most;
 }
 
+/* How far the distribution function of @x is above that of @y moved right by @slack, at most. */
+static double most_above(const double *x, size_t nx, const double *y, size_t ny, double slack)
+{
+	double most = 0;
+	size_t j = 0;
+
+	for (size_t i = 0; i < nx; i++) {
+		while (j < ny && y[j] <= x[i] + slack) {
+			j++;
+		}
+		most = fmax(most, (double)(i + 1) / (double)nx - (double)j / (double)ny);
+	}
+	return most;
+}
+
+double stats_ks_within(const double *a, size_t na, const double *b, size_t nb, double slack)
+{
+	CLEAN_FREE double *x = ascending(a, na);
+	CLEAN_FREE double *y = ascending(b, nb);
+
+	if (!na || !nb) {
+		return NAN;
+	}
+	return fmax(most_above(x, na, y, nb, slack), most_above(y, nb, x, na, slack));
+}
+
+double stats_ks_critical(size_t na, size_t nb, double alpha)
+{
+	double n = (double)na * (double)nb / (double)(na + nb);
+
+	return sqrt(-log(alpha / 2) / 2 / n);
+}
+
 /* Both samples in one, each with its rank; those that are equal share the mean of their ranks. */
 struct ranked {
 	double value, rank;

@@ -37,6 +37,16 @@ struct stats_range stats_median_bootstrap95(const double *x, size_t n, uint64_t 
 double stats_ks_distance(const double *a, size_t na, const double *b, size_t nb);
 
 /*
+ * The same, but values may be off by @slack either way: as far as the one function is above the other moved right
+ * by so much, or below it moved left.  Few values that are far off weigh little in either.
+ */
+double stats_ks_within(const double *a, size_t na, const double *b, size_t nb, double slack);
+
+/* What that distance exceeds with the probability @alpha when @a is drawn from the distribution of @b, at any
+ * slack (Kolmogorov's limit; Smirnov's for two samples). */
+double stats_ks_critical(size_t na, size_t nb, double alpha);
+
+/*
  * Mann and Whitney's U test, two-sided, by the normal approximation with continuity and tie
  * correction.  delta is Cliff's: P(a > b) - P(a < b), from -1 to 1; 0 when neither tends to
  * be larger.  p and delta are NAN when a sample is empty.

@@ -304,9 +304,9 @@ static void calibration_value(const struct calibration_result *c, double value, 
 {
 	char s[16];
 
-	if (strcmp(c->figure, "rtt") == 0 || strcmp(c->figure, "jitter") == 0) {
+	if (strcmp(c->figure, "rtt") == 0) {
 		snprintf(buf, len, "%.4g ms", value / 1e6);
-	} else if (strcmp(c->figure, "loss") == 0) {
+	} else if (strcmp(c->figure, "loss") == 0 || strcmp(c->figure, "jitter") == 0) {
 		snprintf(buf, len, "%.3g %%", 100 * value);
 	} else {
 		snprintf(buf, len, "%sbit/s", short_rate(value, s, sizeof(s)));

@@ -204,9 +204,9 @@ static double measure_fault_drops(const struct result *res, char *text, size_t l
 static const char *calibrated_text(const struct calibration_result *c, double value, char *buf,
 				   size_t len)
 {
-	if (strcmp(c->figure, "rtt") == 0 || strcmp(c->figure, "jitter") == 0) {
+	if (strcmp(c->figure, "rtt") == 0) {
 		snprintf(buf, len, "%.4g virtual ms", value / 1e6);
-	} else if (strcmp(c->figure, "loss") == 0) {
+	} else if (strcmp(c->figure, "loss") == 0 || strcmp(c->figure, "jitter") == 0) {
 		snprintf(buf, len, "%.3g %%", 100 * value);
 	} else if (value >= 1e6) {
 		snprintf(buf, len, "%.4g Mbit/s", value / 1e6);

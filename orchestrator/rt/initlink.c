@@ -263,10 +263,11 @@ static void fill_event(struct init_event *ev, const struct init_report *rep)
 	ev->probe = (struct init_probe_result){
 		.sent = rep->sent, .received = rep->received,
 		.rtt_min_vns = rep->rtt_min_vns, .rtt_median_vns = rep->rtt_median_vns,
-		.rtt_max_vns = rep->rtt_max_vns, .rtt_deviation_vns = rep->rtt_deviation_vns,
-		.first_vns = rep->first_vns,
-		.last_vns = rep->last_vns, .bytes = rep->probe_bytes,
+		.rtt_max_vns = rep->rtt_max_vns, .first_vns = rep->first_vns, .last_vns = rep->last_vns,
+		.rtt_count = rep->received < INIT_RTT_VALUES ? rep->received : INIT_RTT_VALUES,
+		.bytes = rep->probe_bytes,
 	};
+	memcpy(ev->probe.rtt_vns, rep->rtt_vns, sizeof(ev->probe.rtt_vns));
 	memcpy(ev->text, rep->text, sizeof(ev->text));
 }
 

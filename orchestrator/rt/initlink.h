@@ -51,7 +51,8 @@ enum init_event_kind {
 struct init_probe_result {
 	uint32_t sent, received;       /* packets */
 	int64_t rtt_min_vns, rtt_median_vns, rtt_max_vns;
-	int64_t rtt_deviation_vns;     /* the standard deviation */
+	uint32_t rtt_count;            /* of the next: all of them, or as many, evenly picked */
+	int64_t rtt_vns[INIT_RTT_VALUES]; /* ascending */
 	int64_t first_vns, last_vns;   /* virtual instants of the first and last arrival (train) */
 	uint64_t bytes;                /* IP bytes of all that arrived */
 };

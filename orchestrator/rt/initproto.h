@@ -21,9 +21,10 @@
 #include <string.h>
 
 #define INIT_PROTO_MAGIC UINT32_C(0x74696e69)
-#define INIT_PROTO_VERSION 2
+#define INIT_PROTO_VERSION 3
 #define INIT_TOKEN_BYTES 16
 #define INIT_TEXT_BYTES 256
+#define INIT_RTT_VALUES 200u
 /* All strings of a START together; argc, envc and file_count each. */
 #define INIT_BLOB_MAX_BYTES (256 * 1024)
 #define INIT_BLOB_MAX_STRINGS 4096
@@ -76,14 +77,15 @@ struct init_report {
 	int32_t client_pid;              /* STARTED: as seen inside */
 	uint32_t probe_token;
 	uint32_t sent, received;
-	int64_t rtt_min_vns, rtt_median_vns, rtt_max_vns, rtt_deviation_vns, first_vns, last_vns;
+	int64_t rtt_min_vns, rtt_median_vns, rtt_max_vns, first_vns, last_vns;
+	int64_t rtt_vns[INIT_RTT_VALUES]; /* ascending; evenly picked where there are more */
 	uint64_t probe_bytes;
 	int64_t utime_us, stime_us, maxrss_kib, minflt, majflt, inblock, oublock, nvcsw, nivcsw;
 	char text[INIT_TEXT_BYTES];
 };
 
 static_assert(sizeof(struct init_command) == 72, "no hidden padding");
-static_assert(sizeof(struct init_report) == 448, "no hidden padding");
+static_assert(sizeof(struct init_report) == 2040, "no hidden padding");
 
 static inline bool init_head_ok(const struct init_head *head, unsigned last_kind)
 {

@@ -55,7 +55,6 @@ struct series_spec {
 	char *path;        /* absolute */
 	int64_t *values;   /* ns, ascending */
 	size_t count;
-	double deviation_ns, kurtosis; /* SERIES_TABLE: of what is drawn */
 	uint64_t mean_bps; /* SERIES_TRACE */
 	int64_t gap_ns;    /* SERIES_TRACE: the longest between two instants */
 };

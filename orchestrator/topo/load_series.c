@@ -51,24 +51,6 @@ static int read_sample(const char *line, int64_t *ns, const char **why)
 	return 0;
 }
 
-/* What a draw that is linear between the points has, about their mean of 0. */
-static void find_moments(struct series_spec *s)
-{
-	double second = 0, fourth = 0;
-
-	for (size_t i = 0; i + 1 < s->count; i++) {
-		double a = (double)s->values[i], b = (double)s->values[i + 1];
-
-		second += (a * a + a * b + b * b) / 3;
-		fourth += (a * a * a * a + a * a * a * b + a * a * b * b + a * b * b * b +
-			   b * b * b * b) / 5;
-	}
-	second /= (double)(s->count - 1);
-	fourth /= (double)(s->count - 1);
-	s->deviation_ns = sqrt(second);
-	s->kurtosis = second > 0 ? fourth / (second * second) : 3;
-}
-
 static const char *make_quantiles(struct series_spec *s)
 {
 	int64_t *points, mean = 0;
@@ -96,7 +78,6 @@ static const char *make_quantiles(struct series_spec *s)
 	free(s->values);
 	s->values = points;
 	s->count = POINTS;
-	find_moments(s);
 	return points[POINTS - 1] > 0 ? NULL : "all values are the same";
 }
 

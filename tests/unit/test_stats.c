@@ -74,6 +74,17 @@ static void ks_is_the_largest_distance(void **state)
 	assert_near(stats_ks_distance(a, 2, b + 2, 2), 1, 1e-12);
 	assert_near(stats_ks_distance(a, 4, (const double[]){ 2, 2 }, 2), 0.5, 1e-12);
 	assert_true(isnan(stats_ks_distance(a, 0, b, 4)));
+	/* Without slack it is the same, and with it values may be off by so much, either way. */
+	assert_near(stats_ks_within(a, 4, b, 4, 0), 0.5, 1e-12);
+	assert_near(stats_ks_within(b, 4, a, 4, 0), 0.5, 1e-12);
+	assert_near(stats_ks_within(a, 4, (const double[]){ 2, 2 }, 2, 0), 0.5, 1e-12);
+	assert_near(stats_ks_within(a, 4, b, 4, 1), 0.25, 1e-12);
+	assert_near(stats_ks_within(a, 4, b, 4, 2), 0, 1e-12);
+	assert_near(stats_ks_within(b, 4, a, 4, 2), 0, 1e-12);
+	assert_true(isnan(stats_ks_within(a, 0, b, 4, 1)));
+	/* Kolmogorov's 1.36 / sqrt(n) at 5 %. */
+	assert_near(stats_ks_critical(100, 1000000000, 0.05), 0.1358, 1e-4);
+	assert_near(stats_ks_critical(100, 100, 0.05), 0.1358 * sqrt(2), 1e-4);
 }
 
 /* Hollander and Wolfe (1973), p. 69: permeability of the placenta. */

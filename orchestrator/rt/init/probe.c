@@ -279,17 +279,14 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int64_t deviation(const int64_t *values, uint32_t n)
+/* The @n ascending values, or some of them from the first to the last. */
+static void pick_values(const int64_t *values, uint32_t n, int64_t picked[INIT_RTT_VALUES])
 {
-	double mean = 0, squares = 0;
+	uint32_t last = INIT_RTT_VALUES - 1;
 
-	for (uint32_t i = 0; i < n; i++) {
-		mean += (double)values[i] / n;
+	for (uint32_t i = 0; i < n && i <= last; i++) {
+		picked[i] = values[n <= last + 1 ? i : (uint64_t)i * (n - 1) / last];
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		squares += ((double)values[i] - mean) * ((double)values[i] - mean);
-	}
-	return n > 1 ? (int64_t)sqrt(squares / (n - 1)) : 0;
 }
 
 static void report_end(const struct init *in)
@@ -316,7 +313,7 @@ static void report_end(const struct init *in)
 		rep.rtt_min_vns = n ? cur.rtt_vns[0] : 0;
 		rep.rtt_median_vns = n ? (cur.rtt_vns[(n - 1) / 2] + cur.rtt_vns[n / 2]) / 2 : 0;
 		rep.rtt_max_vns = n ? cur.rtt_vns[n - 1] : 0;
-		rep.rtt_deviation_vns = deviation(cur.rtt_vns, n);
+		pick_values(cur.rtt_vns, n, rep.rtt_vns);
 		rep.first_vns = cur.first_vns;
 		rep.last_vns = cur.last_vns;
 		rep.probe_bytes = (uint64_t)n * (cur.payload_bytes + IP_UDP_BYTES);
