@@ -318,7 +318,7 @@ static void print_calibration(struct printer *p, const struct result *res)
 	const struct calibration_result *worst = NULL;
 	double worst_part = -1;
 	size_t good = 0;
-	char line[256], asked[32], measured[32];
+	char line[256], asked[32], measured[32], off[32];
 
 	for (size_t i = 0; i < res->calibration_count; i++) {
 		const struct calibration_result *c = &res->calibration[i];
@@ -338,9 +338,14 @@ static void print_calibration(struct printer *p, const struct result *res)
 	}
 	calibration_value(worst, worst->asked, asked, sizeof(asked));
 	calibration_value(worst, worst->measured, measured, sizeof(measured));
-	snprintf(line, sizeof(line), "%zu of %zu figures in tolerance; worst: %s %s, %s for %s (%+.2g %%)",
-		 good, res->calibration_count, worst->what, worst->figure, measured, asked,
-		 worst->asked != 0 ? 100 * (worst->measured / worst->asked - 1) : 0);
+	if (worst->asked != 0) {
+		snprintf(off, sizeof(off), "%+.2g %%", 100 * (worst->measured / worst->asked - 1));
+	} else {
+		calibration_value(worst, worst->tolerance, off, sizeof(off));
+	}
+	snprintf(line, sizeof(line), "%zu of %zu figures in tolerance; worst: %s %s, %s for %s (%s%s)", good,
+		 res->calibration_count, worst->what, worst->figure, measured, asked, off,
+		 worst->asked != 0 ? "" : " allowed");
 	say_wrapped(p, good < res->calibration_count ? YELLOW : PLAIN, line);
 }
 
