@@ -111,3 +111,19 @@ idle() {
 		[[ "$output" == "usage: lento $c"* ]]
 	done
 }
+
+@test "topology draws an experiment, and makes one of a graph" {
+	run "$LENTO" topology show --svg "$WORK/a.svg" --gml "$WORK/a.gml" --dot - topologies/quickstart.yaml
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ "$output" == 'graph "quickstart" {'* ]]
+	/usr/bin/python3 -c 'import sys, xml.etree.ElementTree as tree; tree.parse(sys.argv[1])' "$WORK/a.svg"
+	"$LENTO" topology import --peers 3 "$WORK/a.gml" >"$WORK/a.yaml"
+	"$LENTO" run --dry-run "$WORK/a.yaml" | grep -q 'count: 4'
+	for wrong in "import" "import --peers 0 $WORK/a.gml" "import $WORK/a.svg" "show $WORK/a.yaml" "paint x" ""; do
+		# shellcheck disable=SC2086
+		run "$LENTO" topology $wrong
+		echo "topology $wrong: $status $output"
+		[ "$status" -eq 2 ]
+	done
+}
