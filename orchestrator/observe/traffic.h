@@ -22,7 +22,7 @@
 
 #define TRAFFIC_EVERY_VNS INT64_C(10000000000)
 #define TRAFFIC_BUSY_BYTES 16384u
-/* Of more, looking at each pair would take too long a look. */
+/* With more there is none: a look at each pair of them would hold the run up. */
 #define TRAFFIC_PEERS_MAX 2048u
 
 struct traffic_config {

@@ -57,6 +57,18 @@ static int set_text(void *at, const char *value, const char **why)
 	return 0;
 }
 
+/* Ids stand in messages, which are one line. */
+static int set_id(void *at, const char *value, const char **why)
+{
+	for (const char *c = value; *c; c++) {
+		if (iscntrl((unsigned char)*c)) {
+			*why = "has a control character";
+			return -1;
+		}
+	}
+	return set_text(at, value, why);
+}
+
 static int set_rate(void *at, const char *value, const char **why)
 {
 	char text[64];
@@ -78,6 +90,7 @@ static int set_kib_per_s(void *at, const char *value, const char **why)
 	return 0;
 }
 
+/* A number without a unit is of milliseconds. */
 static int set_latency(void *at, const char *value, const char **why)
 {
 	char text[64];
@@ -126,7 +139,7 @@ struct attribute {
 };
 
 static const struct attribute node_attributes[] = {
-	{"id", offsetof(struct graph_node, id), set_text},
+	{"id", offsetof(struct graph_node, id), set_id},
 	{"label", offsetof(struct graph_node, name), set_text},
 	{"host_bandwidth_down", offsetof(struct graph_node, down_bps), set_rate},
 	{"host_bandwidth_up", offsetof(struct graph_node, up_bps), set_rate},
@@ -138,8 +151,8 @@ static const struct attribute node_attributes[] = {
 };
 
 static const struct attribute edge_attributes[] = {
-	{"source", offsetof(struct graph_edge, source), set_text},
-	{"target", offsetof(struct graph_edge, target), set_text},
+	{"source", offsetof(struct graph_edge, source), set_id},
+	{"target", offsetof(struct graph_edge, target), set_id},
 	{"latency", offsetof(struct graph_edge, latency_ns), set_latency},
 	{"delay", offsetof(struct graph_edge, latency_ns), set_latency},
 	{"packet_loss", offsetof(struct graph_edge, loss), set_share},

@@ -112,7 +112,7 @@ static void XMLCALL on_text(void *data, const XML_Char *text, int len)
 		return;
 	}
 	if ((size_t)len >= sizeof(r->text) - r->text_len) {
-		refuse(r, r->data, "is too long");
+		refuse(r, "data", "is too long");
 		return;
 	}
 	memcpy(r->text + r->text_len, text, (size_t)len);

@@ -161,6 +161,8 @@ static void bad_graphs_are_refused(void **state)
 		{"graph [ node [ id 1\n host_bandwidth_up \"2 M\" ] ]", ":2: host_bandwidth_up "},
 		{"graph [ node [ id \"1", ":1: id has a text without end"},
 		{"graph [ node [ id ] ]", ":1: id has no value"},
+		{"graph [ node [ id \"a\nb\" ] ]", ":2: id has a control character"},
+		{"<graphml><graph><node id='a&#10;b'/></graph></graphml>", ":1: id has a control character"},
 		{"<graphml><graph><node id='a'>\n</graph></graphml>", ":2: mismatched tag"},
 		{"<graphml><graph>\n<node id=''/></graph></graphml>", ":2: id is empty"},
 		{"<graphml><key id='l' attr.name='latency'/><graph><node id='a'/>\n"
