@@ -6,9 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
-
 #include <time.h>
+#include <unistd.h>
 
 #include "rt/net_times.h"
 #include "rt/tcp_bpf.h"
@@ -113,23 +115,29 @@ static void test_initial_rto(void **state)
 	assert_int_equal(tcp_bpf_initial_rto((struct tdf){ 1, 1000 }, 250), 1);
 }
 
-/* The tick as measured: the coarse clock stands still in between. */
+/*
+ * The coarse clock goes by whole ticks, and not always by an even number of them.  How many pass between two looks is
+ * the host's affair: a busy one may never let us see two that follow each other.
+ */
 static void test_hz(void **state)
 {
+	double tick = (double)NS_PER_S / tcp_bpf_hz();
 	struct timespec a, b;
-	long step = NS_PER_S;
+	bool odd = false;
 
 	(void)state;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &a);
-	for (int changes = 0; changes < 5; a = b, changes++) {
-		do {
-			clock_gettime(CLOCK_MONOTONIC_COARSE, &b);
-		} while (a.tv_nsec == b.tv_nsec);
-		long d = (b.tv_sec - a.tv_sec) * NS_PER_S + b.tv_nsec - a.tv_nsec;
+	for (unsigned i = 0; i < 40; i++, a = b) {
+		double ticks;
 
-		step = d < step ? d : step;
+		usleep(1000 + i * 7919 % 11 * 1000);
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &b);
+		ticks = ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / tick;
+		/* A clock that is being corrected runs off by a tick in two thousand at most. */
+		assert_true(fabs(ticks - round(ticks)) < 0.05 + ticks / 2000);
+		odd |= (long)round(ticks) % 2 != 0;
 	}
-	assert_in_range(step, NS_PER_S / tcp_bpf_hz() * 9 / 10, NS_PER_S / tcp_bpf_hz() * 11 / 10);
+	assert_true(odd);
 }
 
 int main(void)
