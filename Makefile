@@ -125,5 +125,5 @@ clean:
 	rm -rf $(BUILD) build-san
 
 # A module may bring rules of its own (timedil/module.mk, ...).
--include $(wildcard timedil/module.mk orchestrator/*/module.mk tests/*/module.mk)
+-include $(wildcard timedil/module.mk orchestrator/*/module.mk images/*/module.mk tests/*/module.mk)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -17,6 +17,7 @@ allowed() {
 	observe)       echo "base observe" ;;
 	report)        echo "base observe report topo/experiment.h wire/wire.h" ;; # data of a result
 	core)          echo "base topo plan wire store rt observe report core" ;;
+	abt)           echo "base images" ;;
 	timedil)       echo "" ;;                     # the shim knows nothing of lento
 	esac
 }
@@ -93,6 +94,8 @@ done
 part core orchestrator/*.c orchestrator/*.h
 # shellcheck disable=SC2046
 part timedil $(find timedil -name '*.[ch]')
+# shellcheck disable=SC2046
+part abt $(find images/abt -name '*.[ch]')
 
 # Only the container back end knows LXC.
 n=$((n + 1))
