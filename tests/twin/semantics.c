@@ -147,7 +147,8 @@ static void test_alarm_rest(void)
 	catch(SIGALRM);
 	first = alarm(100);
 	second = alarm(0);
-	check(first == 0 && second == 100, "alarm: of 100 s, %u are left", second);
+	/* To the nearest second, and a busy machine may take a part of one in between. */
+	check(first == 0 && second >= 98 && second <= 100, "alarm: of 100 s, %u are left", second);
 	alarm(3);
 	setitimer(ITIMER_REAL, &off, &old);
 	left = (double)old.it_value.tv_sec + (double)old.it_value.tv_usec / 1e6;
