@@ -329,7 +329,9 @@ static size_t one_of_each(const struct run *run, uint32_t *peers)
 
 	for (size_t l = 0; l < exp->link_count; l++) {
 		for (uint32_t i = 0; i < exp->peer_count; i++) {
-			if (experiment_peer_link(exp, i) == &exp->links[l]) {
+			/* From outside only the gateway's line could be seen of one in a LAN. */
+			if (experiment_peer_gateway(exp, i) == NO_LAN &&
+			    experiment_peer_link(exp, i) == &exp->links[l]) {
 				peers[count++] = i;
 				break;
 			}
@@ -366,12 +368,11 @@ static int measure_links(struct run *run, struct err *err)
 
 static int64_t one_way(const struct run *run, uint32_t a, uint32_t b)
 {
-	const struct group_spec *ga = run->peers[a].group, *gb = run->peers[b].group;
 	struct wire_line up = line_of(run, a, WIRE_UP), down = line_of(run, b, WIRE_DOWN);
 
 	return up.delay_ns + down.delay_ns +
-		experiment_group_delay(run->exp, (uint32_t)(ga - run->exp->groups),
-				       (uint32_t)(gb - run->exp->groups)) +
+		experiment_site_delay(run->exp, experiment_peer_site(run->exp, a),
+				      experiment_peer_site(run->exp, b)) +
 		on_line_ns(&up, ECHO_BYTES) + on_line_ns(&down, ECHO_BYTES);
 }
 
@@ -448,7 +449,9 @@ static int measure_rtts(struct run *run, struct err *err)
 			uint32_t pa = some_peer(run, a, UINT32_MAX);
 			uint32_t pb = some_peer(run, b, pa);
 
-			if (k++ % step || pb == UINT32_MAX) {
+			/* Not of LANs: from outside, a NAT hides who is in one. */
+			if (k++ % step || pb == UINT32_MAX ||
+			    run->exp->groups[a].lan != NO_LAN || run->exp->groups[b].lan != NO_LAN) {
 				continue;
 			}
 			if (measure_rtt(run, pa, pb, err)) {

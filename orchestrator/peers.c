@@ -41,6 +41,13 @@ static int make_data_dir(struct run *run, struct peer *peer, char **dir, struct 
 	return 0;
 }
 
+/* In a LAN the others are neighbours, and it has a broadcast address. */
+static unsigned prefix_bits(const struct run *run, const struct peer *peer)
+{
+	return peer->group && peer->group->lan != NO_LAN
+		? run->exp->lans[peer->group->lan].addresses.bits : 32;
+}
+
 int peer_boot_begin(struct run *run, struct peer *peer, struct err *err)
 {
 	CLEAN_FREE char *log_dir = str_format("%s/peers/%s", run->results_dir, peer->name);
@@ -56,7 +63,8 @@ int peer_boot_begin(struct run *run, struct peer *peer, struct err *err)
 	}
 	struct rt_peer_spec spec = {
 		.index = peer->index, .name = peer->name, .network = run->wire != NULL,
-		.ip = link.ip, .ip_bits = 32, .mtu = peer->group ? peer->line.mtu : PEER_MTU,
+		.ip = link.ip, .ip_bits = prefix_bits(run, peer),
+		.mtu = peer->group ? peer->line.mtu : PEER_MTU,
 		.data_dir = data_dir, .log_dir = log_dir,
 		.memory_bytes = peer->group ? peer->group->memory_bytes : 0,
 		.tmp_bytes = PEER_TMP_BYTES,

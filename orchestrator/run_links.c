@@ -77,7 +77,7 @@ static void line_trace(const struct series_spec *trace, int64_t origin_ns, struc
 	line->trace_origin_ns = trace ? origin_ns : 0;
 }
 
-static void lines_of(const struct link_spec *l, struct wire_line line[2])
+void run_lines_of(const struct link_spec *l, struct wire_line line[2])
 {
 	line[WIRE_UP] = (struct wire_line) {
 		.cut = l->up_cut, .rate_bps = l->up_bps, .delay_ns = l->up_delay_ns,
@@ -95,17 +95,22 @@ static void lines_of(const struct link_spec *l, struct wire_line line[2])
 
 void run_link_of(const struct run *run, const struct peer *peer, struct wire_link *out)
 {
+	uint32_t gateway;
+
 	*out = (struct wire_link) { 0 };
 	if (!peer->group) { /* the probe peer: nothing but the other side's link shows */
 		out->ip = RESERVED_PROBE_IP;
-		out->group = (uint32_t)run->exp->group_count;
+		out->group = (uint32_t)(run->exp->group_count + run->exp->lan_count);
 		out->line[WIRE_UP].limit_packets = PROBE_QUEUE_PACKETS;
 		out->line[WIRE_DOWN].limit_packets = PROBE_QUEUE_PACKETS;
 		return;
 	}
+	gateway = experiment_peer_gateway(run->exp, peer->index);
 	out->ip = experiment_peer_ip(run->exp, peer->index);
-	out->group = (uint32_t)(peer->group - run->exp->groups);
-	lines_of(&peer->line, out->line);
+	out->group = experiment_peer_site(run->exp, peer->index);
+	out->in_lan = gateway != NO_LAN;
+	out->lan = out->in_lan ? run_gateway_id(run, gateway) : 0;
+	run_lines_of(&peer->line, out->line);
 	line_trace(peer->line.up_trace, run->origin_ns, &out->line[WIRE_UP]);
 	line_trace(peer->line.down_trace, run->origin_ns, &out->line[WIRE_DOWN]);
 }
@@ -168,24 +173,25 @@ static void change_lines(struct run *run, const struct event_step *step)
 		free(peers);
 		return;
 	}
+	if (e->lan != NO_LAN) {
+		run_log(run, "event: the WAN line of %s changes, for %u LANs",
+			run->exp->lans[e->lan].name, run_wan_event(run, e));
+		return;
+	}
 	for (uint32_t i = 0; i < run->exp->peer_count; i++) {
 		if (experiment_peer_link(run->exp, i) == link) {
 			change_line(run, &run->peers[i], e);
 			changed++;
 		}
 	}
-	run_log(run, "event: link %s changes, for %u peers", link->name, changed);
-}
-
-static const struct group_spec *group_at(const struct run *run, uint32_t index)
-{
-	return &run->exp->groups[index];
+	run_log(run, "event: link %s changes, for %u peers and %u LANs", link->name, changed,
+		run_wan_event(run, e));
 }
 
 /* What lies between two groups after all events up to position @last of the steps. */
 static int64_t delay_after(const struct run *run, uint32_t a, uint32_t b, size_t last)
 {
-	int64_t delay_ns = experiment_group_delay(run->exp, a, b);
+	int64_t delay_ns = experiment_site_delay(run->exp, a, b);
 
 	for (size_t i = 0; i <= last; i++) {
 		const struct event_spec *e = run->steps[i].does;
@@ -225,8 +231,8 @@ static void change_pair(struct run *run, const struct event_spec *e)
 	if (!cut) {
 		units_format_duration(delay_ns, text, sizeof(text));
 	}
-	run_log(run, "event: between %s and %s: %s", group_at(run, p->a)->name,
-		group_at(run, p->b)->name, text);
+	run_log(run, "event: between %s and %s: %s", experiment_site_name(run->exp, p->a),
+		experiment_site_name(run->exp, p->b), text);
 	if (run->wire && wire_set_delay(run->wire, p->a, p->b, delay_ns, &err)) {
 		run_fail(run, ERR_FIDELITY, "event between groups: %s", err.msg);
 	}

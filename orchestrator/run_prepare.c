@@ -265,8 +265,8 @@ static int start_wire(struct run *run, struct err *err)
 	}
 	struct wire_config cfg = {
 		.program = program, .clock_page = page, .log_path = log,
-		.max_links = run->exp->peer_count + 1,
-		.max_groups = (uint32_t)run->exp->group_count + 1,
+		.max_links = run->exp->peer_count + 1 + run->exp->gateway_count,
+		.max_groups = (uint32_t)(run->exp->group_count + run->exp->lan_count) + 1,
 		.seed = run->exp->seed,
 	};
 
@@ -291,7 +291,7 @@ static int start_wire(struct run *run, struct err *err)
 			return -1;
 		}
 	}
-	return 0;
+	return run_add_gateways(run, err);
 }
 
 static int start_helpers(struct run *run, struct err *err)
@@ -497,6 +497,7 @@ void run_teardown(struct run *run)
 	free(run->res.calibration);
 	free(run->res.pair_bytes);
 	free(run->start_times);
+	free(run->wans);
 	free(run->start_order);
 	free(run->steps);
 	free(run->late_before);

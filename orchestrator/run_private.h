@@ -93,6 +93,7 @@ struct run {
 	uint16_t tracker_port;
 
 	struct peer *peers;        /* peer_count of them, then the probe peer */
+	struct link_spec *wans;    /* of each gateway, after the events so far; names not owned */
 	struct result res;
 	enum { PHASE_CHECK, PHASE_PREPARE, PHASE_CALIBRATE, PHASE_START, PHASE_RUN,
 	       PHASE_STOP, PHASE_COLLECT, PHASE_COUNT } phase;
@@ -198,6 +199,18 @@ int run_links_begin(struct run *run, struct err *err);
 void run_link_event(struct run *run, const struct event_step *step);
 /* The line of @peer as lento-wire is to make it. */
 void run_link_of(const struct run *run, const struct peer *peer, struct wire_link *out);
+void run_lines_of(const struct link_spec *link, struct wire_line line[2]);
+
+/* --- run_lans.c --------------------------------------------------------------- */
+
+/* Make the gateways of all LANs, and what they forward; before their peers. */
+int run_add_gateways(struct run *run, struct err *err);
+/* The link id of a gateway: behind those of the peers and of the probe. */
+uint32_t run_gateway_id(const struct run *run, uint32_t gateway);
+/* The WAN line of gateway number @gateway, as it is now. */
+void run_gateway_of(const struct run *run, uint32_t gateway, struct wire_link *out);
+/* Change the WAN lines of the LANs that the event names, or of those on its link; how many. */
+uint32_t run_wan_event(struct run *run, const struct event_spec *e);
 
 /* Begin the captures that the experiment asks for; complete them, and say what they lack. */
 int run_capture(struct run *run, struct err *err);

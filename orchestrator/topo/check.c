@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/clean.h"
+#include "topo/alloc.h"
 #include "topo/image.h"
 #include "topo/limits.h"
 #include "topo/load.h"
@@ -33,32 +34,109 @@ static bool overlap(const struct prefix *a, const struct prefix *b)
 	return bits == 0 || (a->network ^ b->network) >> (32 - bits) == 0;
 }
 
-static int check_addresses(struct exp_reader *r, uint32_t index)
+/* A prefix that somebody has; one inside a LAN with a NAT may be another LAN's as well. */
+struct claim {
+	const struct prefix *prefix;
+	const struct node *at;
+	const char *what, *name; /* "group", "leechers" */
+	bool inside;
+};
+
+static int check_claim(struct exp_reader *r, const struct claim *claims, size_t index)
+{
+	const struct claim *c = &claims[index];
+	const struct tree *tree = r->base.tree;
+
+	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+		if (overlap(c->prefix, &reserved[i].prefix)) {
+			return node_fail(tree, c->at, r->base.err,
+					 "\"%s\" overlaps %s, which peers cannot have", c->at->text,
+					 reserved[i].what);
+		}
+	}
+	for (size_t i = 0; i < index; i++) {
+		if (overlap(c->prefix, claims[i].prefix) && !(c->inside && claims[i].inside)) {
+			return node_fail(tree, c->at, r->base.err,
+					 "\"%s\" overlaps \"%s\" of the %s \"%s\"", c->at->text,
+					 claims[i].at->text, claims[i].what, claims[i].name);
+		}
+	}
+	return 0;
+}
+
+static int check_claims(struct exp_reader *r)
 {
 	const struct experiment *exp = r->exp;
-	const struct group_spec *group = &exp->groups[index];
+	CLEAN_FREE struct claim *claims =
+		must_calloc(exp->group_count + 2 * exp->lan_count, sizeof(*claims));
+	size_t count = 0;
+
+	for (size_t i = 0; i < exp->group_count; i++) {
+		if (exp->groups[i].lan == NO_LAN) {
+			claims[count++] = (struct claim){&exp->groups[i].addresses, r->places[i].addresses,
+							 "group", exp->groups[i].name, false};
+		}
+	}
+	for (size_t i = 0; i < exp->lan_count; i++) {
+		const struct lan_spec *lan = &exp->lans[i];
+		bool nat = lan->nat.kind != NAT_NONE;
+
+		claims[count++] = (struct claim){&lan->addresses, r->lan_places[i].addresses, "LAN",
+						 lan->name, nat};
+		if (nat) {
+			claims[count++] = (struct claim){&lan->public, r->lan_places[i].public,
+							 "LAN", lan->name, false};
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (check_claim(r, claims, i)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* How many peers a prefix has addresses for. */
+static uint64_t room_in(const struct prefix *prefix)
+{
+	return prefix->bits > LONGEST_PREFIX ? 0 : (UINT64_C(1) << (32 - prefix->bits)) - 2;
+}
+
+static int check_lan_room(struct exp_reader *r, size_t index)
+{
+	const struct lan_spec *lan = &r->exp->lans[index];
+	const struct lan_places *at = &r->lan_places[index];
+	uint64_t room = room_in(&lan->addresses);
+
+	/* One is the gateway's. */
+	if (lan->hosts + 1 > room) {
+		return node_fail(r->base.tree, at->addresses, r->base.err,
+				 "\"%s\" holds a gateway and %llu peers; the LAN \"%s\" has %u",
+				 at->addresses->text, (unsigned long long)(room ? room - 1 : 0),
+				 lan->name, lan->hosts);
+	}
+	if (lan->nat.kind == NAT_NONE) {
+		return 0;
+	}
+	room = lan->public.bits == 32 ? 1 : room_in(&lan->public);
+	if (lan->count > room) {
+		return node_fail(r->base.tree, at->public, r->base.err,
+				 "\"%s\" holds %llu gateways; of the LAN \"%s\" there are %u",
+				 at->public->text, (unsigned long long)room, lan->name, lan->count);
+	}
+	return 0;
+}
+
+static int check_room(struct exp_reader *r, uint32_t index)
+{
+	const struct group_spec *group = &r->exp->groups[index];
 	const struct node *at = r->places[index].addresses;
-	const struct tree *tree = r->base.tree;
-	uint64_t room = group->addresses.bits > LONGEST_PREFIX ?
-				0 : (UINT64_C(1) << (32 - group->addresses.bits)) - 2;
+	uint64_t room = room_in(&group->addresses);
 
 	if (group->count > room) {
-		return node_fail(tree, at, r->base.err,
+		return node_fail(r->base.tree, at, r->base.err,
 				 "\"%s\" holds %llu peers; the group \"%s\" has %u", at->text,
 				 (unsigned long long)room, group->name, group->count);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
-		if (overlap(&group->addresses, &reserved[i].prefix)) {
-			return node_fail(tree, at, r->base.err, "\"%s\" overlaps %s, which peers cannot have",
-					 at->text, reserved[i].what);
-		}
-	}
-	for (uint32_t i = 0; i < index; i++) {
-		if (overlap(&group->addresses, &exp->groups[i].addresses)) {
-			return node_fail(tree, at, r->base.err,
-					 "\"%s\" overlaps \"%s\" of the group \"%s\"", at->text,
-					 r->places[i].addresses->text, exp->groups[i].name);
-		}
 	}
 	return 0;
 }
@@ -80,12 +158,22 @@ static int check_groups(struct exp_reader *r)
 		}
 		group->first_peer = exp->peer_count;
 		exp->peer_count += group->count;
-		if (check_addresses(r, i)) {
+		if (group->lan != NO_LAN) {
+			struct lan_spec *lan = &exp->lans[group->lan];
+
+			group->lan_host = lan->hosts;
+			lan->hosts += (group->count + lan->count - 1) / lan->count;
+		} else if (check_room(r, i)) {
 			return -1;
 		}
 		draw_links(exp, group);
 	}
-	return 0;
+	for (size_t i = 0; i < exp->lan_count; i++) {
+		if (check_lan_room(r, i)) {
+			return -1;
+		}
+	}
+	return check_claims(r);
 }
 
 static int fail_group(struct exp_reader *r, uint32_t index, const char *text)

@@ -100,12 +100,18 @@ static void draw_node(const struct experiment *exp, const struct alike *a, size_
 	fputs("  ]\n", out);
 }
 
+/* Of groups in LANs the LAN: delays are between those. */
+static uint32_t site_of(const struct experiment *exp, const struct alike *a)
+{
+	return experiment_peer_site(exp, exp->groups[a->group].first_peer);
+}
+
 static void draw_edge(const struct experiment *exp, const struct alike *list, size_t from, size_t to,
 		      FILE *out)
 {
 	const struct link_spec *up = &exp->links[list[from].link], *down = &exp->links[list[to].link];
 	int64_t latency = up->up_delay_ns + down->down_delay_ns +
-			  experiment_group_delay(exp, list[from].group, list[to].group);
+			  experiment_site_delay(exp, site_of(exp, &list[from]), site_of(exp, &list[to]));
 
 	fprintf(out, "  edge [\n    source %zu\n    target %zu\n    latency \"%" PRId64 " ns\"\n"
 		     "    packet_loss %.9g\n  ]\n",

@@ -163,6 +163,7 @@ static const struct field root_fields[] = {
 	{.key = "tcp", .read = read_tcp},
 	{.key = "payload", .read = load_payload},
 	{.key = "links", .required = true, .read = load_links},
+	{.key = "lans", .read = load_lans},
 	{.key = "groups", .required = true, .read = load_groups},
 	{.key = "delays", .read = load_delays},
 	{.key = "events", .read = load_events},
@@ -177,7 +178,7 @@ const struct field_map *const experiment_field_maps[] = {
 	&root_map, &time_map, &tcp_map, &payload_map, &link_map, &delay_both_map, &loss_both_map,
 	&overhead_map, &overhead_both_map, &queue_map, &loss_map, &gilbert_map, &jitter_map, &jitter_both_map,
 	&queue_both_map, &group_map, &start_map, &delays_map, &event_map, &exp_stop_map,
-	&flap_map, &follow_map, &trace_map,
+	&flap_map, &follow_map, &trace_map, &lan_map, &nat_map, &timeouts_map, &forward_map,
 	&capture_map, &group_link_map, &profile_map, &profile_line_map, NULL,
 };
 
@@ -238,6 +239,7 @@ int experiment_load(const char *path, const char *const *sets, const char *image
 	r.exp->path = must_strdup(path);
 	failed = failed || read_root(&r);
 	free(r.places);
+	free(r.lan_places);
 	tree_destroy(tree);
 	if (failed) {
 		experiment_destroy(r.exp);
@@ -267,6 +269,10 @@ void experiment_destroy(struct experiment *exp)
 		free(group->mix.weights);
 		free(group->peer_links);
 	}
+	for (size_t i = 0; i < exp->lan_count; i++) {
+		free(exp->lans[i].name);
+		free(exp->lans[i].forwards);
+	}
 	for (size_t i = 0; i < exp->image_count; i++) {
 		image_destroy(exp->images[i]);
 	}
@@ -277,6 +283,7 @@ void experiment_destroy(struct experiment *exp)
 		free(exp->events[i].steps);
 		free(exp->events[i].follow_path);
 	}
+	free(exp->lans);
 	free(exp->delays);
 	free(exp->events);
 	free(exp->stop.groups);
@@ -319,11 +326,67 @@ char *experiment_peer_name(const struct experiment *exp, uint32_t index)
 	return str_format("%s-%u", group->name, index - group->first_peer + 1);
 }
 
+/* Of the k-th peer of a group in a LAN, behind the gateway's address. */
+static uint32_t host_ip(const struct experiment *exp, const struct group_spec *group, uint32_t k)
+{
+	const struct lan_spec *lan = &exp->lans[group->lan];
+
+	return lan->addresses.network + 2 + group->lan_host + k / lan->count;
+}
+
 uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index)
 {
 	const struct group_spec *group = experiment_group_of(exp, index);
 
-	return group->addresses.network + 1 + (index - group->first_peer);
+	return group->lan == NO_LAN ? group->addresses.network + 1 + (index - group->first_peer)
+				    : host_ip(exp, group, index - group->first_peer);
+}
+
+uint32_t experiment_peer_gateway(const struct experiment *exp, uint32_t index)
+{
+	const struct group_spec *group = experiment_group_of(exp, index);
+	const struct lan_spec *lan;
+
+	if (group->lan == NO_LAN) {
+		return NO_LAN;
+	}
+	lan = &exp->lans[group->lan];
+	return lan->first_gateway + (index - group->first_peer) % lan->count;
+}
+
+const struct lan_spec *experiment_gateway_lan(const struct experiment *exp, uint32_t gateway)
+{
+	const struct lan_spec *lan = exp->lans;
+
+	while (gateway >= lan->first_gateway + lan->count) {
+		lan++;
+	}
+	return lan;
+}
+
+uint32_t experiment_gateway_ip(const struct experiment *exp, uint32_t gateway)
+{
+	const struct lan_spec *lan = experiment_gateway_lan(exp, gateway);
+
+	if (lan->nat.kind == NAT_NONE) {
+		return lan->addresses.network + 1;
+	}
+	return lan->public.bits == 32 ? lan->public.network
+				      : lan->public.network + 1 + (gateway - lan->first_gateway);
+}
+
+uint32_t experiment_peer_site(const struct experiment *exp, uint32_t index)
+{
+	const struct group_spec *group = experiment_group_of(exp, index);
+
+	return group->lan == NO_LAN ? (uint32_t)(group - exp->groups)
+				    : (uint32_t)exp->group_count + group->lan;
+}
+
+const char *experiment_site_name(const struct experiment *exp, uint32_t site)
+{
+	return site < exp->group_count ? exp->groups[site].name
+				       : exp->lans[site - exp->group_count].name;
 }
 
 const struct link_spec *experiment_peer_link(const struct experiment *exp, uint32_t index)
@@ -339,7 +402,7 @@ bool experiment_captures(const struct experiment *exp, uint32_t index)
 	const struct group_spec *group = experiment_group_of(exp, index);
 
 	for (size_t i = 0; i < exp->capture.count; i++) {
-		const struct captured *of = &exp->capture.of[i];
+		const struct peers_spec *of = &exp->capture.of[i];
 
 		if (&exp->groups[of->group] == group &&
 		    (of->number == 0 || group->first_peer + of->number - 1 == index)) {
@@ -403,12 +466,12 @@ void link_spec_change(struct link_spec *link, const struct link_spec *given,
 	}
 }
 
-int64_t experiment_group_delay(const struct experiment *exp, uint32_t ga, uint32_t gb)
+int64_t experiment_site_delay(const struct experiment *exp, uint32_t a, uint32_t b)
 {
 	for (size_t i = 0; i < exp->delay_count; i++) {
 		const struct delay_spec *d = &exp->delays[i];
 
-		if ((d->a == ga && d->b == gb) || (d->a == gb && d->b == ga)) {
+		if ((d->a == a && d->b == b) || (d->a == b && d->b == a)) {
 			return d->delay_ns;
 		}
 	}

@@ -124,6 +124,50 @@ enum expect_end {
 	EXPECT_ANY,
 };
 
+/* Some peers, as names say: "leechers", or "leechers-3". */
+struct peers_spec {
+	uint32_t group;
+	uint32_t number;           /* of one peer, from 1; 0: all of them */
+};
+
+/* See wire/nat.h for what each does. */
+enum nat_kind { NAT_NONE, NAT_FULL_CONE, NAT_RESTRICTED, NAT_PORT_RESTRICTED, NAT_SYMMETRIC };
+
+struct nat_spec {
+	enum nat_kind kind;
+	bool hairpin;              /* hosts inside reach each other by the public address */
+	uint16_t port_min, port_max;
+	int64_t udp_ns, tcp_ns, tcp_transitory_ns, icmp_ns; /* a session lasts so long unused */
+};
+
+enum forward_protocol { FORWARD_BOTH, FORWARD_TCP, FORWARD_UDP };
+
+/* A port of a gateway's public address that leads to a host inside. */
+struct forward_spec {
+	uint16_t port, inside_port;
+	enum forward_protocol protocol;
+	struct peers_spec to;      /* a group: its first peer in each LAN */
+};
+
+#define NO_LAN UINT32_MAX
+
+/*
+ * LANs that are alike, each behind a gateway of its own.  The k-th peer of a group is in LAN number
+ * k modulo `count`.  In each LAN the first address is the gateway's, the next ones are the hosts'.
+ */
+struct lan_spec {
+	char *name;
+	uint32_t count;
+	uint32_t wan;              /* index into links: the line of each gateway */
+	struct prefix addresses;   /* inside; the same in each */
+	struct nat_spec nat;       /* NAT_NONE: the addresses are public */
+	struct prefix public;      /* the k-th gateway has network + 1 + k; or a /32 */
+	struct forward_spec *forwards;
+	size_t forward_count;
+	uint32_t first_gateway;    /* its gateways: first_gateway .. first_gateway + count - 1 */
+	uint32_t hosts;            /* of the first one, which is the fullest */
+};
+
 /* Links that the peers of a group draw from, each for itself; count 0: there is none. */
 struct mix_spec {
 	uint32_t *links;           /* indices into links */
@@ -141,7 +185,9 @@ struct group_spec {
 	uint32_t link;             /* index into links; of a mix the first */
 	struct mix_spec mix;
 	uint32_t *peer_links;      /* each peer's link, drawn from the mix; NULL: all have `link` */
-	struct prefix addresses;   /* IPv4 prefix; the k-th peer gets network + 1 + k */
+	uint32_t lan;              /* index into lans; NO_LAN */
+	uint32_t lan_host;         /* in a LAN: how many hosts of other groups come before */
+	struct prefix addresses;   /* not in a LAN: the k-th peer gets network + 1 + k */
 	struct start_spec start;
 	enum after_complete after;
 	enum expect_end expect;
@@ -151,9 +197,12 @@ struct group_spec {
 	unsigned line;             /* in the file, for later messages */
 };
 
-/* One-way delay between two groups (both ways alike); added to the links' own. */
+/*
+ * One-way delay between two sites (both ways alike); added to the links' own.  A site is a group
+ * outside of LANs (its index) or a LAN (group_count + its index).
+ */
 struct delay_spec {
-	uint32_t a, b;             /* group indices; a == b: between peers of the group */
+	uint32_t a, b;             /* a == b: between peers of the group, or LANs that are alike */
 	int64_t delay_ns;
 };
 
@@ -180,7 +229,8 @@ enum rate_change { RATE_SET, RATE_CUT, RATE_RESTORE /* what the experiment gives
 
 struct event_spec {
 	int64_t at_ns;
-	uint32_t group;            /* NO_GROUP: EVENT_LINK of all peers on `link`, or of pairs */
+	uint32_t group;            /* NO_GROUP: EVENT_LINK of all on `link` or `lan`, or of pairs */
+	uint32_t lan;              /* EVENT_LINK of the WAN lines of these; NO_LAN */
 	uint32_t link;
 	struct link_spec to;       /* EVENT_LINK: the values of `changes`; its name is not owned */
 	unsigned changes;          /* enum link_change */
@@ -217,15 +267,9 @@ struct stop_spec {
 	int64_t linger_ns;  /* go on for so long after the rule has come true */
 };
 
-/* A group, or one of its peers. */
-struct captured {
-	uint32_t group;
-	uint32_t number;      /* of the peer, from 1 as in its name; 0: all of the group */
-};
-
 /* Whose packets are captured. */
 struct capture_spec {
-	struct captured *of;
+	struct peers_spec *of;
 	size_t count;
 	uint32_t snap_bytes;  /* of each packet at most */
 };
@@ -260,6 +304,9 @@ struct experiment {
 	size_t series_count;
 	struct link_spec *links;
 	size_t link_count;
+	struct lan_spec *lans;
+	size_t lan_count;
+	uint32_t gateway_count;    /* of all LANs */
 	struct group_spec *groups;
 	size_t group_count;
 	struct delay_spec *delays;
@@ -292,6 +339,15 @@ const struct group_spec *experiment_group_of(const struct experiment *exp, uint3
 char *experiment_peer_name(const struct experiment *exp, uint32_t index);
 /* Host byte order. */
 uint32_t experiment_peer_ip(const struct experiment *exp, uint32_t index);
+/* The number of the gateway that peer @index is behind, NO_LAN if none. */
+uint32_t experiment_peer_gateway(const struct experiment *exp, uint32_t index);
+/* The LAN that gateway number @gateway belongs to. */
+const struct lan_spec *experiment_gateway_lan(const struct experiment *exp, uint32_t gateway);
+/* Its public address; without a NAT the one inside. */
+uint32_t experiment_gateway_ip(const struct experiment *exp, uint32_t gateway);
+/* The site of peer @index, and its name; see struct delay_spec. */
+uint32_t experiment_peer_site(const struct experiment *exp, uint32_t index);
+const char *experiment_site_name(const struct experiment *exp, uint32_t site);
 /* The access link of peer @index as the experiment gives it. */
 const struct link_spec *experiment_peer_link(const struct experiment *exp, uint32_t index);
 /* Whether the packets of peer @index are captured. */
@@ -299,8 +355,8 @@ bool experiment_captures(const struct experiment *exp, uint32_t index);
 /* Change @link by what @event says; @given is what the experiment gives for it. */
 void link_spec_change(struct link_spec *link, const struct link_spec *given,
 		      const struct event_spec *event);
-/* One-way delay configured between the groups of two peers, 0 if none. */
-int64_t experiment_group_delay(const struct experiment *exp, uint32_t ga, uint32_t gb);
+/* One-way delay configured between two sites, 0 if none. */
+int64_t experiment_site_delay(const struct experiment *exp, uint32_t a, uint32_t b);
 /* When each peer is to start (virtual offsets, by peer index); a pure function of
  * experiment and seed.  The caller frees the array of peer_count entries. */
 int64_t *experiment_start_times(const struct experiment *exp);

@@ -14,6 +14,7 @@
 
 #define LIMIT_PEERS 16384u
 #define LIMIT_REPLICAS 1000u
+#define LIMIT_LANS 16384u
 #define LIMIT_NAME_CHARS 40u       /* of an experiment, a link, a group, an image */
 #define LIMIT_TIME_NS INT64_C(2592000000000000)  /* 30 days: any instant of a run */
 #define LIMIT_DELAY_NS INT64_C(60000000000)      /* 1 min one way, a light minute */
@@ -30,6 +31,13 @@
 #define LIMIT_OVERHEAD_BYTES 256u
 #define LIMIT_MTU_MIN 576u         /* what any IPv4 host must take, RFC 1122 */
 #define FRAME_BYTES 1500u          /* an IP packet of full size */
+
+/* RFC 4787 (UDP), RFC 5382 (TCP), RFC 5508 (ICMP): what they recommend, or ask for at least. */
+#define DEFAULT_NAT_UDP_NS INT64_C(300000000000)
+#define DEFAULT_NAT_TCP_NS INT64_C(7440000000000)
+#define DEFAULT_NAT_TCP_TRANSITORY_NS INT64_C(240000000000)
+#define DEFAULT_NAT_ICMP_NS INT64_C(60000000000)
+#define DEFAULT_NAT_PORT_MIN 1024u
 
 /* Where a link names no queue: as many bytes as its rate sends in this time, but
  * some frames at least, so that a modem's link still takes a TCP window. */

@@ -12,16 +12,22 @@
 #include "topo/experiment.h"
 #include "topo/fields.h"
 
+/* Where a LAN's values stand; NULL: they do not. */
+struct lan_places {
+	const struct node *addresses, *public, *forward;
+};
+
 /* Where a group's values stand; `group` itself is its name, the others may be NULL. */
 struct group_places {
 	const struct node *group, *body, *image, *count, *addresses;
-	const struct node *role, *after, *expect;
+	const struct node *role, *after, *expect, *lan;
 };
 
 struct exp_reader {
 	struct reader base; /* first: fields hand on a struct reader */
 	struct experiment *exp;
 	const char *image_dir;
+	struct lan_places *lan_places; /* by LAN index */
 	struct group_places *places; /* by group index */
 	const struct node *payload;  /* NULL: there is none */
 	bool has_stop;
@@ -34,6 +40,7 @@ static inline struct exp_reader *exp_reader(struct reader *r)
 
 /* Readers of whole sections; @object is the struct experiment. */
 int load_links(struct reader *r, const struct node *node, void *object);
+int load_lans(struct reader *r, const struct node *node, void *object);
 int load_groups(struct reader *r, const struct node *node, void *object);
 int load_start(struct reader *r, const struct node *node, struct group_spec *group);
 int load_delays(struct reader *r, const struct node *node, void *object);
@@ -62,7 +69,10 @@ int load_event_value(struct reader *r, const char *key, const struct node *node,
 /* The steps of an event whose group or link is known. */
 int load_flap(struct reader *r, const struct node *node, struct event_spec *event);
 int load_follow(struct reader *r, const struct node *node, struct event_spec *event);
-/* [a, b]: two groups, for the key @what. */
+/* The ports that LANs forward; after the groups, which they name. */
+int load_forwards(struct reader *r);
+
+/* [a, b]: two sites, for the key @what. */
 int load_pair(struct reader *r, const struct node *node, const char *what,
 	      struct delay_spec *pair);
 /* Link index by name, as find_group(). */
@@ -78,6 +88,11 @@ void draw_links(const struct experiment *exp, struct group_spec *group);
 /* Group index by name; an unknown one is an error at @node that names @word. */
 int find_group(struct reader *r, const struct node *node, const char *word, uint32_t *index);
 
+/* LAN index by name, likewise. */
+int find_lan(struct reader *r, const struct node *node, const char *word, uint32_t *index);
+/* A group or one peer by name. */
+int find_peers(struct reader *r, const struct node *node, struct peers_spec *of);
+
 /* A file named at @node, sought from the experiment's folder; absolute, exists, is a
  * regular file.  The caller frees *path. */
 int find_file(struct reader *r, const struct node *node, char **path, uint64_t *bytes);
@@ -87,6 +102,7 @@ int check_experiment(struct exp_reader *r);
 
 extern const struct field_map link_map, delay_both_map, loss_both_map, queue_both_map;
 extern const struct field_map overhead_map, overhead_both_map, queue_map, loss_map, gilbert_map, jitter_map, jitter_both_map;
+extern const struct field_map lan_map, nat_map, timeouts_map, forward_map;
 extern const struct field_map group_map, start_map, group_link_map, profile_map, profile_line_map;
 extern const struct field_map payload_map, delays_map, event_map, exp_stop_map, capture_map;
 extern const struct field_map flap_map, follow_map, trace_map;
@@ -94,5 +110,6 @@ extern const struct field_map flap_map, follow_map, trace_map;
 /* Words by enum, NULL-terminated; print.c writes what the loaders read. */
 extern const char *const after_words[], *const expect_words[], *const do_words[];
 extern const char *const jitter_words[], *const discipline_words[], *const congestion_words[];
+extern const char *const nat_words[], *const protocol_words[];
 
 #endif

@@ -19,7 +19,7 @@ static int read_snap(struct reader *r, const struct node *node, void *object)
 }
 
 /* "leechers-3" is a peer where no group has that very name. */
-static bool find_peer(const struct experiment *exp, const char *word, struct captured *of)
+static bool find_peer(const struct experiment *exp, const char *word, struct peers_spec *of)
 {
 	const char *dash = strrchr(word, '-');
 
@@ -32,14 +32,14 @@ static bool find_peer(const struct experiment *exp, const char *word, struct cap
 		size_t len = (size_t)(dash - word);
 
 		if (strncmp(group->name, word, len) == 0 && group->name[len] == '\0') {
-			*of = (struct captured){i, (uint32_t)strtoul(dash + 1, NULL, 10)};
+			*of = (struct peers_spec){i, (uint32_t)strtoul(dash + 1, NULL, 10)};
 			return of->number >= 1 && of->number <= group->count;
 		}
 	}
 	return false;
 }
 
-static int read_captured(struct reader *r, const struct node *node, struct captured *of)
+int find_peers(struct reader *r, const struct node *node, struct peers_spec *of)
 {
 	const struct experiment *exp = exp_reader(r)->exp;
 	const char *word = "";
@@ -49,7 +49,7 @@ static int read_captured(struct reader *r, const struct node *node, struct captu
 	}
 	for (uint32_t i = 0; i < exp->group_count; i++) {
 		if (strcmp(exp->groups[i].name, word) == 0) {
-			*of = (struct captured){.group = i};
+			*of = (struct peers_spec){.group = i};
 			return 0;
 		}
 	}
@@ -70,7 +70,7 @@ static int read_peers(struct reader *r, const struct node *node, void *object)
 	}
 	capture->of = must_calloc(node->count, sizeof(*capture->of));
 	for (size_t i = 0; i < node->count; i++) {
-		if (read_captured(r, node->items[i], &capture->of[i])) {
+		if (find_peers(r, node->items[i], &capture->of[i])) {
 			return -1;
 		}
 		capture->count++;

@@ -2,7 +2,8 @@
 /*
  * What happens in the course of the run.  An event is of one kind, told by its keys:
  *	do                        some peers of a group end
- *	down, up, delay, ...      the line of some peers of a group, or of all on a link, changes
+ *	down, up, delay, ...      the line of some peers of a group, of all on a link, or the WAN
+ *	                          line of a LAN changes
  *	flap, follow              the same again and again, or as a file says (load_follow.c)
  *	delay with "between"      the delay between two groups changes
  *	partition, heal           two groups lose sight of each other, and find it again
@@ -59,6 +60,24 @@ static int read_event_link(struct reader *r, const struct node *node, void *obje
 		return -1;
 	}
 	event->to = exp_reader(r)->exp->links[event->link];
+	return 0;
+}
+
+static int read_event_lan(struct reader *r, const struct node *node, void *object)
+{
+	struct event_spec *event = object;
+	const struct experiment *exp = exp_reader(r)->exp;
+	const char *name = "";
+
+	if (event->group != NO_GROUP || event->link != NO_GROUP) {
+		return node_fail(r->tree, node, r->err,
+				 "an event has a \"group\", a \"link\" or a \"lan\", not two of them");
+	}
+	if (read_text(r, node, "a LAN's name", &name) || find_lan(r, node, name, &event->lan)) {
+		return -1;
+	}
+	event->link = exp->lans[event->lan].wan;
+	event->to = exp->links[event->link];
 	return 0;
 }
 
@@ -142,7 +161,7 @@ static int change(struct reader *r, const struct node *node, struct event_readin
 	reading->event.changes |= what;
 	if (reading->event.link == NO_GROUP) {
 		return node_fail(r->tree, node, r->err,
-				 "whose line changes?  The event needs a \"group\" or a \"link\"");
+				 "whose line changes?  The event needs a \"group\", a \"link\" or a \"lan\"");
 	}
 	return 0;
 }
@@ -252,6 +271,7 @@ static const struct field event_fields[] = {
 	{.key = "at", .required = true, .read = read_event_at},
 	{.key = "group", .read = read_event_group},
 	{.key = "link", .read = read_event_link},
+	{.key = "lan", .read = read_event_lan},
 	{.key = "pick", .read = read_pick},
 	{.key = "do", .read = read_do},
 	{.key = "down", .read = read_new_down},
@@ -286,7 +306,7 @@ int load_event_value(struct reader *r, const char *key, const struct node *node,
 static int load_event(struct reader *r, const struct node *node, struct event_spec *event)
 {
 	struct event_reading reading = {
-		.event = {.pick_share = 1, .group = NO_GROUP, .link = NO_GROUP},
+		.event = {.pick_share = 1, .group = NO_GROUP, .link = NO_GROUP, .lan = NO_LAN},
 	};
 	const unsigned of_pairs = 1u << EVENT_DELAY | 1u << EVENT_PARTITION | 1u << EVENT_HEAL;
 
@@ -306,7 +326,7 @@ static int load_event(struct reader *r, const struct node *node, struct event_sp
 	}
 	if ((reading.kinds & of_pairs) && reading.event.link != NO_GROUP) {
 		return node_fail(r->tree, node, r->err,
-				 "an event between two groups has no \"group\" or \"link\" beside");
+				 "an event between two groups has no \"group\", \"link\" or \"lan\" beside");
 	}
 	return 0;
 }

@@ -126,6 +126,16 @@ static int read_addresses(struct reader *r, const struct node *node, void *objec
 	return 0;
 }
 
+static int read_lan(struct reader *r, const struct node *node, void *object)
+{
+	struct group_spec *group = object;
+	const char *name = "";
+
+	places_of(r, group)->lan = node;
+	return read_text(r, node, "a LAN's name", &name) || find_lan(r, node, name, &group->lan) ?
+	       -1 : 0;
+}
+
 static int read_start(struct reader *r, const struct node *node, void *object)
 {
 	return load_start(r, node, object);
@@ -197,7 +207,8 @@ static const struct field group_fields[] = {
 	{.key = "role", .read = read_role},
 	{.key = "count", .read = read_count},
 	{.key = "link", .required = true, .read = read_link},
-	{.key = "addresses", .required = true, .read = read_addresses},
+	{.key = "lan", .read = read_lan},
+	{.key = "addresses", .read = read_addresses},
 	{.key = "start", .read = read_start},
 	{.key = "after", .read = read_after},
 	{.key = "expect", .read = read_expect},
@@ -208,6 +219,22 @@ static const struct field group_fields[] = {
 const struct field_map group_map = {"group", "a group", group_fields, ARRAY_LEN(group_fields)};
 
 /* --- what is not written -------------------------------------------------- */
+
+/* A group has addresses of its own, or those of its LAN. */
+static int settle_addresses(struct reader *r, const struct group_spec *group)
+{
+	const struct group_places *at = places_of(r, group);
+
+	if (!at->addresses && !at->lan) {
+		return node_fail(r->tree, at->body, r->err,
+				 "a group needs the key \"addresses\", or a \"lan\" that has some");
+	}
+	if (at->addresses && at->lan) {
+		return node_fail(r->tree, at->addresses, r->err,
+				 "the LAN \"%s\" gives the group its addresses", at->lan->text);
+	}
+	return 0;
+}
 
 /* An image that plays one role only needs no word about it. */
 static int settle_role(struct reader *r, struct group_spec *group)
@@ -275,16 +302,22 @@ static int load_group(struct reader *r, const struct node *key, const struct nod
 	if (read_name(r, key, "a group's name", &name)) {
 		return -1;
 	}
+	for (size_t i = 0; i < exp_reader(r)->exp->lan_count; i++) {
+		if (strcmp(exp_reader(r)->exp->lans[i].name, name) == 0) {
+			return node_fail(r->tree, key, r->err, "there is a LAN named \"%s\"", name);
+		}
+	}
 	group->name = must_strdup(name);
 	group->line = key->line;
 	group->count = 1;
+	group->lan = NO_LAN;
 	group->memory_bytes = DEFAULT_MEMORY_BYTES;
 	group->pids = DEFAULT_PIDS;
 	group->args = must_calloc(1, sizeof(*group->args));
 	if (read_fields(r, &group_map, body, group)) {
 		return -1;
 	}
-	return settle_role(r, group) || settle_end(r, group) ? -1 : 0;
+	return settle_addresses(r, group) || settle_role(r, group) || settle_end(r, group) ? -1 : 0;
 }
 
 int load_groups(struct reader *r, const struct node *node, void *object)
@@ -305,7 +338,7 @@ int load_groups(struct reader *r, const struct node *node, void *object)
 			return -1;
 		}
 	}
-	return 0;
+	return load_forwards(r);
 }
 
 int find_group(struct reader *r, const struct node *node, const char *word, uint32_t *index)

@@ -17,10 +17,35 @@
 
 /* --- delays --------------------------------------------------------------- */
 
+/* A group outside of LANs, or a LAN. */
+static int find_site(struct reader *r, const struct node *node, uint32_t *site)
+{
+	const struct experiment *exp = exp_reader(r)->exp;
+	const struct group_spec *group;
+	const char *name = "";
+
+	if (read_text(r, node, "a group's name", &name)) {
+		return -1;
+	}
+	for (size_t i = 0; i < exp->lan_count; i++) {
+		if (strcmp(exp->lans[i].name, name) == 0) {
+			*site = (uint32_t)(exp->group_count + i);
+			return 0;
+		}
+	}
+	if (find_group(r, node, name, site)) {
+		return -1;
+	}
+	group = &exp->groups[*site];
+	return group->lan == NO_LAN ? 0 :
+	       node_fail(r->tree, node, r->err,
+			 "the group \"%s\" is in the LAN \"%s\": name that, its line leads to the others",
+			 name, exp->lans[group->lan].name);
+}
+
 int load_pair(struct reader *r, const struct node *node, const char *what,
 	      struct delay_spec *pair)
 {
-	const char *a = "", *b = "";
 	char name[32];
 
 	snprintf(name, sizeof(name), "\"%s\"", what);
@@ -31,10 +56,8 @@ int load_pair(struct reader *r, const struct node *node, const char *what,
 		return node_fail(r->tree, node, r->err,
 				 "\"%s\" names two groups, [a, b], or one twice, [a, a]", what);
 	}
-	return read_text(r, node->items[0], "a group's name", &a) ||
-	       read_text(r, node->items[1], "a group's name", &b) ||
-	       find_group(r, node->items[0], a, &pair->a) ||
-	       find_group(r, node->items[1], b, &pair->b) ? -1 : 0;
+	return find_site(r, node->items[0], &pair->a) || find_site(r, node->items[1], &pair->b) ?
+	       -1 : 0;
 }
 
 static int read_between(struct reader *r, const struct node *node, void *object)
@@ -58,13 +81,14 @@ const struct field_map delays_map = {
 int load_delays(struct reader *r, const struct node *node, void *object)
 {
 	struct experiment *exp = object;
+	size_t sites = exp->group_count + exp->lan_count;
 	CLEAN_FREE bool *seen = NULL;
 
 	if (read_list(r, node, "\"delays\"")) {
 		return -1;
 	}
 	exp->delays = must_calloc(node->count, sizeof(*exp->delays));
-	seen = must_calloc(exp->group_count * exp->group_count, sizeof(*seen));
+	seen = must_calloc(sites * sites, sizeof(*seen));
 	for (size_t i = 0; i < node->count; i++) {
 		struct delay_spec *d = &exp->delays[i];
 
@@ -72,13 +96,14 @@ int load_delays(struct reader *r, const struct node *node, void *object)
 			return -1;
 		}
 		exp->delay_count++;
-		if (seen[d->a * exp->group_count + d->b]) {
+		if (seen[d->a * sites + d->b]) {
 			return node_fail(r->tree, node->items[i], r->err,
 					 "a delay between \"%s\" and \"%s\" is given already",
-					 exp->groups[d->a].name, exp->groups[d->b].name);
+					 experiment_site_name(exp, d->a),
+					 experiment_site_name(exp, d->b));
 		}
-		seen[d->a * exp->group_count + d->b] = true;
-		seen[d->b * exp->group_count + d->a] = true;
+		seen[d->a * sites + d->b] = true;
+		seen[d->b * sites + d->a] = true;
 	}
 	return 0;
 }

@@ -264,6 +264,67 @@ static void print_start(const struct start_spec *start, FILE *out)
 	fputs("}\n", out);
 }
 
+static const char *prefix(const struct prefix *p, char buf[BUF_BYTES])
+{
+	char ip[BUF_BYTES];
+
+	snprintf(buf, BUF_BYTES, "%s/%u", units_format_ip(p->network, ip, sizeof(ip)), p->bits);
+	return buf;
+}
+
+static void print_nat(const struct nat_spec *nat, FILE *out)
+{
+	char a[BUF_BYTES];
+
+	if (nat->kind == NAT_NONE) {
+		fputs("    nat: none\n", out);
+		return;
+	}
+	fprintf(out, "    nat:\n      type: %s\n      hairpin: %s\n", nat_words[nat->kind],
+		nat->hairpin ? "true" : "false");
+	fprintf(out, "      ports: %u-%u\n", nat->port_min, nat->port_max);
+	fprintf(out, "      timeouts: {udp: %s", duration(nat->udp_ns, a));
+	fprintf(out, ", tcp: %s", duration(nat->tcp_ns, a));
+	fprintf(out, ", tcp-transitory: %s", duration(nat->tcp_transitory_ns, a));
+	fprintf(out, ", icmp: %s}\n", duration(nat->icmp_ns, a));
+}
+
+static void print_forwards(const struct experiment *exp, const struct lan_spec *lan, FILE *out)
+{
+	fputs("    forward:\n", out);
+	for (size_t i = 0; i < lan->forward_count; i++) {
+		const struct forward_spec *f = &lan->forwards[i];
+
+		fprintf(out, "      - {port: %u, to: %s", f->port, exp->groups[f->to.group].name);
+		if (f->to.number) {
+			fprintf(out, "-%" PRIu32, f->to.number);
+		}
+		fprintf(out, ", inside: %u, protocol: %s}\n", f->inside_port,
+			protocol_words[f->protocol]);
+	}
+}
+
+static void print_lans(const struct experiment *exp, FILE *out)
+{
+	char buf[BUF_BYTES];
+
+	fputs(exp->lan_count ? "lans:\n" : "lans: {}\n", out);
+	for (size_t i = 0; i < exp->lan_count; i++) {
+		const struct lan_spec *lan = &exp->lans[i];
+
+		fprintf(out, "  %s:\n    count: %" PRIu32 "\n", lan->name, lan->count);
+		fprintf(out, "    wan: %s\n", exp->links[lan->wan].name);
+		fprintf(out, "    addresses: %s\n", prefix(&lan->addresses, buf));
+		print_nat(&lan->nat, out);
+		if (lan->nat.kind != NAT_NONE) {
+			fprintf(out, "    public: %s\n", prefix(&lan->public, buf));
+		}
+		if (lan->forward_count) {
+			print_forwards(exp, lan, out);
+		}
+	}
+}
+
 static void print_group_link(const struct experiment *exp, const struct group_spec *g, FILE *out)
 {
 	if (g->mix.count == 0) {
@@ -290,8 +351,11 @@ static void print_groups(const struct experiment *exp, FILE *out)
 		fprintf(out, "    role: %s\n", image_role_words[g->role]);
 		fprintf(out, "    count: %" PRIu32 "\n", g->count);
 		print_group_link(exp, g, out);
-		fprintf(out, "    addresses: %s/%u\n",
-			units_format_ip(g->addresses.network, buf, sizeof(buf)), g->addresses.bits);
+		if (g->lan == NO_LAN) {
+			fprintf(out, "    addresses: %s\n", prefix(&g->addresses, buf));
+		} else {
+			fprintf(out, "    lan: %s\n", exp->lans[g->lan].name);
+		}
 		print_start(&g->start, out);
 		fprintf(out, "    after: %s\n", after_words[g->after]);
 		fprintf(out, "    expect: %s\n", expect_words[g->expect]);
@@ -349,8 +413,8 @@ static void print_event(const struct experiment *exp, const struct event_spec *e
 {
 	char buf[BUF_BYTES];
 	bool of_pair = e->what >= EVENT_PARTITION;
-	const char *a = of_pair ? exp->groups[e->pair.a].name : "";
-	const char *b = of_pair ? exp->groups[e->pair.b].name : "";
+	const char *a = of_pair ? experiment_site_name(exp, e->pair.a) : "";
+	const char *b = of_pair ? experiment_site_name(exp, e->pair.b) : "";
 
 	fprintf(out, "  - at: %s\n", duration(e->at_ns, buf));
 	if (of_pair) {
@@ -368,7 +432,9 @@ static void print_event(const struct experiment *exp, const struct event_spec *e
 		}
 		return;
 	}
-	if (e->group == NO_GROUP) {
+	if (e->lan != NO_LAN) {
+		fprintf(out, "    lan: %s\n", exp->lans[e->lan].name);
+	} else if (e->group == NO_GROUP) {
 		fprintf(out, "    link: %s\n", exp->links[e->link].name);
 	} else {
 		fprintf(out, "    group: %s\n", exp->groups[e->group].name);
@@ -425,7 +491,7 @@ static void print_capture(const struct experiment *exp, FILE *out)
 	}
 	fputs("capture: {peers: [", out);
 	for (size_t i = 0; i < capture->count; i++) {
-		const struct captured *of = &capture->of[i];
+		const struct peers_spec *of = &capture->of[i];
 
 		fprintf(out, "%s%s", i ? ", " : "", exp->groups[of->group].name);
 		if (of->number) {
@@ -454,13 +520,15 @@ int experiment_print(const struct experiment *exp, FILE *out)
 		exp->tcp.dilate ? "true" : "false");
 	print_payload(exp, out);
 	print_links(exp, out);
+	print_lans(exp, out);
 	print_groups(exp, out);
 	fputs(exp->delay_count ? "delays:\n" : "delays: []\n", out);
 	for (size_t i = 0; i < exp->delay_count; i++) {
 		const struct delay_spec *d = &exp->delays[i];
 
-		fprintf(out, "  - {between: [%s, %s], delay: %s}\n", exp->groups[d->a].name,
-			exp->groups[d->b].name, duration(d->delay_ns, buf));
+		fprintf(out, "  - {between: [%s, %s], delay: %s}\n",
+			experiment_site_name(exp, d->a), experiment_site_name(exp, d->b),
+			duration(d->delay_ns, buf));
 	}
 	print_events(exp, out);
 	print_stop(exp, out);

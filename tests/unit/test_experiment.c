@@ -366,10 +366,10 @@ static void everything(void **state)
 	assert_int_equal(exp->groups[5].expect, EXPECT_EXIT);
 	assert_int_equal(exp->peer_count, 1 + 2 + 20 + 3 + 4 + 1);
 
-	assert_true(experiment_group_delay(exp, 2, 3) == 20000000);
-	assert_true(experiment_group_delay(exp, 3, 2) == 20000000);
-	assert_true(experiment_group_delay(exp, 3, 3) == 500000);
-	assert_true(experiment_group_delay(exp, 2, 2) == 0);
+	assert_true(experiment_site_delay(exp, 2, 3) == 20000000);
+	assert_true(experiment_site_delay(exp, 3, 2) == 20000000);
+	assert_true(experiment_site_delay(exp, 3, 3) == 500000);
+	assert_true(experiment_site_delay(exp, 2, 2) == 0);
 	assert_int_equal(exp->stop.kind, STOP_ALL_COMPLETE);
 	assert_true(exp->stop.groups[2] && exp->stop.groups[3] && !exp->stop.groups[4]);
 	assert_true(exp->stop.linger_ns == 30 * SECOND);
@@ -393,6 +393,43 @@ static void peers(void **state)
 
 		assert_true(i >= g->first_peer && i < g->first_peer + g->count);
 	}
+	experiment_destroy(exp);
+}
+
+/* Peers are dealt out to LANs in turn, and have addresses behind the gateway's. */
+static void lans(void **state)
+{
+	struct experiment *exp = load_with("tests/data/good/lans.yaml", NULL);
+	const struct lan_spec *home = &exp->lans[0];
+	uint32_t homes = exp->groups[2].first_peer, guests = exp->groups[3].first_peer;
+
+	(void)state;
+	assert_int_equal(exp->lan_count, 3);
+	assert_int_equal(exp->gateway_count, 4);
+	assert_int_equal(home->nat.kind, NAT_PORT_RESTRICTED);
+	assert_true(home->nat.hairpin && home->nat.port_min == 1024 && home->nat.port_max == 2047);
+	assert_true(home->nat.udp_ns == 120 * SECOND && home->nat.icmp_ns == 60 * SECOND);
+	assert_int_equal(home->forward_count, 2);
+	assert_int_equal(home->forwards[0].inside_port, 51413);
+	assert_int_equal(home->forwards[1].inside_port, 6882);
+	assert_int_equal(exp->lans[2].nat.kind, NAT_NONE);
+
+	assert_int_equal(experiment_peer_gateway(exp, 0), NO_LAN);
+	assert_int_equal(experiment_peer_gateway(exp, homes), 0);
+	assert_int_equal(experiment_peer_gateway(exp, homes + 1), 1);
+	assert_int_equal(experiment_peer_gateway(exp, homes + 2), 0);
+	assert_int_equal(experiment_peer_ip(exp, homes), 0xc0a80102);
+	assert_int_equal(experiment_peer_ip(exp, homes + 1), 0xc0a80102);
+	assert_int_equal(experiment_peer_ip(exp, homes + 2), 0xc0a80103);
+	assert_int_equal(experiment_peer_ip(exp, guests), 0xc0a80105);
+	assert_int_equal(experiment_gateway_ip(exp, 0), 0xcb007101);
+	assert_int_equal(experiment_gateway_ip(exp, 1), 0xcb007102);
+	assert_int_equal(experiment_gateway_ip(exp, 2), 0xcb007109);
+	assert_int_equal(experiment_gateway_ip(exp, 3), 0xc0000201);
+
+	assert_string_equal(experiment_site_name(exp, experiment_peer_site(exp, homes)), "home");
+	assert_true(experiment_site_delay(exp, experiment_peer_site(exp, homes),
+					  experiment_peer_site(exp, 1)) == 15 * SECOND / 1000);
 	experiment_destroy(exp);
 }
 
@@ -885,7 +922,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files), cmocka_unit_test(bad_files), cmocka_unit_test(no_file),
-		cmocka_unit_test(everything), cmocka_unit_test(peers), cmocka_unit_test(starts),
+		cmocka_unit_test(everything), cmocka_unit_test(peers), cmocka_unit_test(lans),
+		cmocka_unit_test(starts),
 		cmocka_unit_test(events), cmocka_unit_test(link_events), cmocka_unit_test(mixes), cmocka_unit_test(stops), cmocka_unit_test(sets),
 		cmocka_unit_test(bad_sets), cmocka_unit_test(traces), cmocka_unit_test(series), cmocka_unit_test(bad_series), cmocka_unit_test(courses), cmocka_unit_test(bad_courses), cmocka_unit_test(damaged_files),
 	};

@@ -75,10 +75,10 @@ static void shadows_graphs(void **state)
 	assert_int_equal(link_of(exp, 1)->up_bps, 1000000000);
 	assert_int_equal(link_of(exp, 2)->down_bps, 0);
 	/* Within, over an edge, by two edges where that is shorter than the one. */
-	assert_int_equal(experiment_group_delay(exp, 0, 0), 1 * MS);
-	assert_int_equal(experiment_group_delay(exp, 0, 1), 10 * MS);
-	assert_int_equal(experiment_group_delay(exp, 2, 0), 12500 * US);
-	assert_int_equal(experiment_group_delay(exp, 2, 2), 3 * MS);
+	assert_int_equal(experiment_site_delay(exp, 0, 0), 1 * MS);
+	assert_int_equal(experiment_site_delay(exp, 0, 1), 10 * MS);
+	assert_int_equal(experiment_site_delay(exp, 2, 0), 12500 * US);
+	assert_int_equal(experiment_site_delay(exp, 2, 2), 3 * MS);
 	/* No way leads to the last one. */
 	assert_int_equal(exp->event_count, 3);
 	for (size_t i = 0; i < exp->event_count; i++) {
@@ -98,7 +98,7 @@ static void shadows_old_graphs(void **state)
 	assert_int_equal(link_of(exp, 0)->down_bps, 1000 * 8192);
 	assert_int_equal(link_of(exp, 0)->up_bps, 500 * 8192);
 	/* The mean of both ways. */
-	assert_int_equal(experiment_group_delay(exp, 0, 1), 50 * MS);
+	assert_int_equal(experiment_site_delay(exp, 0, 1), 50 * MS);
 	experiment_destroy(exp);
 }
 
@@ -109,7 +109,7 @@ static void places_give_latencies(void **state)
 
 	(void)state;
 	assert_string_equal(exp->groups[1].name, "london");
-	assert_in_range(experiment_group_delay(exp, 0, 1), 1710 * US, 1725 * US);
+	assert_in_range(experiment_site_delay(exp, 0, 1), 1710 * US, 1725 * US);
 	experiment_destroy(exp);
 }
 
@@ -135,7 +135,7 @@ static void what_show_draws_is_read_back(void **state)
 		assert_int_equal(again->groups[a].count, exp->groups[a].count);
 		assert_int_equal(link_of(again, a)->up_bps, link_of(exp, a)->up_bps);
 		for (uint32_t b = 0; b < exp->group_count; b++) {
-			assert_int_equal(experiment_group_delay(again, a, b), experiment_group_delay(exp, a, b));
+			assert_int_equal(experiment_site_delay(again, a, b), experiment_site_delay(exp, a, b));
 		}
 	}
 	experiment_destroy(again);
