@@ -80,7 +80,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lento $(DESTDIR)$(PREFIX)/share/lento
 	install -m755 $(BUILD)/lento $(BUILD)/timedil $(DESTDIR)$(PREFIX)/bin
 	install -m755 $(BUILD)/lento-wire $(BUILD)/lento-store $(BUILD)/lento-init \
-		$(BUILD)/libtimedil.so $(DESTDIR)$(PREFIX)/lib/lento
+		$(BUILD)/libtimedil.so $(wildcard $(BUILD)/timedil-trap) $(DESTDIR)$(PREFIX)/lib/lento
 	install -m644 $(BUILD)/share/seccomp.policy $(DESTDIR)$(PREFIX)/share/lento
 	cp -r images topologies $(DESTDIR)$(PREFIX)/share/lento
 

@@ -35,4 +35,18 @@ $(BUILD)/tests/twin/%: tests/twin/%.c $(TWIN_HEADERS)
 	@mkdir -p $(@D)
 	$(TWIN_BUILD) -o $@ $<
 
-tests: $(TWIN_PROGRAMS) $(COVERAGE_PROGRAMS)
+# For the trap: the same tests, linked statically.
+TWIN_STATIC := $(addprefix $(BUILD)/tests/twin/,twin-static semantics-static retime-static \
+	stress-static bench_clock-static)
+
+$(BUILD)/tests/twin/sleeper: TWIN_CFLAGS += -static
+
+$(BUILD)/tests/twin/twin-static: $(BUILD)/tests/obj/tests/twin/main.o $(TWIN_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -static -Wl,--no-warnings -o $@ $^ -luring
+
+$(BUILD)/tests/twin/%-static: tests/twin/%.c $(TWIN_HEADERS)
+	@mkdir -p $(@D)
+	$(TWIN_BUILD) -static -o $@ $<
+
+tests: $(TWIN_PROGRAMS) $(TWIN_STATIC) $(COVERAGE_PROGRAMS)

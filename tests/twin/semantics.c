@@ -622,10 +622,14 @@ int main(void)
 	test_vfork();
 	test_same_clock();
 	test_cancel();
-	test_symbols();
+	if (!ruler_door()) { /* a static program has no symbols to look up */
+		test_symbols();
+	}
 	if (tdf) {
 		test_jump();
-		test_file_dates();
+		if (!ruler_door()) { /* the trap leaves them real */
+			test_file_dates();
+		}
 		test_monotone_changes();
 	}
 	return checks_end();

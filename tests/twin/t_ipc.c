@@ -192,8 +192,8 @@ TWIN(gai_suspend, CHECK)
 
 /* --- Linux's own asynchronous I/O ---------------------------------------------------------- */
 
-/* libaio's functions exist only where it is loaded; ours stand in front.  Natively its place
- * is taken by the system call. */
+/* libaio's functions exist only where it is loaded; ours stand in front.  Natively, and
+ * in a static program, its place is taken by the system call. */
 static int64_t wait_events(const char *name, long number, int64_t ns)
 {
 	int (*get)(void *, long, long, void *, struct timespec *, void *);
@@ -203,7 +203,7 @@ static int64_t wait_events(const char *name, long number, int64_t ns)
 	long ret;
 
 	*(void **)&get = dlsym(RTLD_DEFAULT, name);
-	if (!get && twin_dilated()) {
+	if (!get && twin_dilated() && !ruler_door()) {
 		return fail("not defined");
 	}
 	if (raw_syscall(SYS_io_setup, 8, (long)&context, 0, 0, 0, 0) != 0) {
@@ -211,7 +211,7 @@ static int64_t wait_events(const char *name, long number, int64_t ns)
 	}
 	twin_begin();
 	ret = get ? get(context, 1, 1, event, &ts, NULL) :
-		    raw_syscall(number, (long)context, 1, 1, (long)event, (long)&ts, 0);
+		    syscall(number, context, 1L, 1L, event, &ts, NULL);
 	return ret == 0 ? ns : fail(name);
 }
 

@@ -74,8 +74,10 @@ TWIN(alarm, WAIT)
 	return s * NS_PER_S;
 }
 
+/* Below a second, as POSIX wants it. */
 TWIN(ualarm, WAIT)
 {
+	ns = ns < NS_PER_S ? ns : NS_PER_S - NS_PER_MS;
 	catch(SIGALRM);
 	ualarm((useconds_t)(ns / 1000), 0);
 	await(1);

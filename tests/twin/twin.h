@@ -9,6 +9,9 @@
 #define TESTS_TWIN_H
 
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -63,13 +66,47 @@ int twin_dilated(void);
 /* --- the ruler: system calls that no library sees --------------------------------- */
 
 #if defined(__x86_64__)
+#define TRAP_BASE 0x700000000000UL /* of timedil/trap/trap.h */
+#define TRAP_CODE_BYTES 0x8000UL
+
+/*
+ * Under the trap a system call of ours is caught, however it is made.  The kernel lets
+ * through what comes from the trap's own code: there we look for the instructions
+ * "syscall; ret".  NULL: we are not under it.
+ */
+static inline const unsigned char *ruler_door(void)
+{
+	static const unsigned char *door;
+	static int known;
+
+	if (!known && getauxval(AT_SYSINFO_EHDR) == TRAP_BASE) {
+		for (door = (void *)TRAP_BASE; memcmp(door, "\x0f\x05\xc3", 3) != 0; door++) {
+			if (door == (void *)(TRAP_BASE + TRAP_CODE_BYTES)) {
+				abort();
+			}
+		}
+	}
+	known = 1;
+	return door;
+}
+
 static inline long raw_syscall(long n, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
 	register long r9 __asm__("r9") = f;
+	const unsigned char *door = ruler_door();
 	long ret;
 
+	if (door) {
+		/* The red zone below the stack is not ours to write to. */
+		__asm__ volatile("lea -128(%%rsp), %%rsp; call *%%rbx; lea 128(%%rsp), %%rsp"
+				 : "=a"(ret)
+				 : "0"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9),
+				   "b"(door)
+				 : "rcx", "r11", "memory");
+		return ret;
+	}
 	__asm__ volatile("syscall" : "=a"(ret)
 			 : "0"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");

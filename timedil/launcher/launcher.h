@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "timedil/shim/plan.h"
 #include "timedil/vtime.h"
 
 enum {
@@ -34,17 +35,17 @@ int cmd_set(int argc, char **argv, struct fault *fault);
 int cmd_status(int argc, char **argv, struct fault *fault);
 int cmd_calls(int argc, char **argv, struct fault *fault);
 
-/* --- target.c: can the shim be loaded into that program? --------------------------- */
+/* --- target.c: what it takes to dilate a program ----------------------------------- */
 
 /*
- * Look @command up as execvp() does; *path is its file, which the caller frees.  Fails
- * if there is none, or if the dynamic linker would not load a preloaded library
- * into it: static, other privileges, another architecture.
+ * Look @command up as execvp() does; *path is its file, which the caller frees, and *plan
+ * says how to start it.  Fails if there is none, or if nothing of ours reaches it: it
+ * gains privileges, or is for another architecture.
  */
-int target_find(const char *command, char **path, struct fault *fault);
+int target_find(const char *command, char **path, struct plan *plan, struct fault *fault);
 
-/* The file of libtimedil.so, beside us or as installed; the caller frees it. */
-int shim_find(char **path, struct fault *fault);
+/* The file of libtimedil.so or timedil-trap, beside us or as installed; the caller frees it. */
+int part_find(const char *name, char **path, struct fault *fault);
 
 /* --- clockfile.c: pages as files in /dev/shm --------------------------------------- */
 

@@ -13,7 +13,7 @@ static const struct command {
 	const char *usage, *help;
 } commands[] = {
 	{ "run", cmd_run, "[run] --tdf FACTOR [--share NAME] [--date DATE] [--paused] [--pause-at TIME]\n"
-	  "          COMMAND [ARG...]",
+	  "          [--trap] COMMAND [ARG...]",
 	  "run COMMAND; FACTOR wall seconds pass for one of its seconds" },
 	{ "set", cmd_set, "set FACTOR|pause|run (--share NAME | --pid PID)",
 	  "change a running clock" },

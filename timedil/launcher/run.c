@@ -15,7 +15,7 @@
 
 struct options {
 	struct tdf tdf;
-	bool tdf_given, paused;
+	bool tdf_given, paused, trap;
 	bool date_given;
 	int64_t date_ns;      /* virtual CLOCK_REALTIME at the start */
 	int64_t pause_at_vns; /* after the start; 0 = never */
@@ -91,6 +91,9 @@ static int parse_option(int c, struct options *opt, struct fault *fault)
 	case 'p':
 		opt->paused = true;
 		return 0;
+	case 'T':
+		opt->trap = true;
+		return 0;
 	case 'd':
 		opt->date_given = true;
 		return parse_date(optarg, &opt->date_ns, fault);
@@ -105,6 +108,7 @@ static int parse(int argc, char **argv, struct options *opt, struct fault *fault
 		{ "tdf", required_argument, NULL, 't' },
 		{ "share", required_argument, NULL, 's' },
 		{ "paused", no_argument, NULL, 'p' },
+		{ "trap", no_argument, NULL, 'T' },
 		{ "date", required_argument, NULL, 'd' },
 		{ "pause-at", required_argument, NULL, 'P' },
 		{ NULL, 0, NULL, 0 },
@@ -192,6 +196,10 @@ static sigset_t heard_set(void)
 
 struct command {
 	pid_t pid;
+	const char *path;
+	char **argv;
+	const struct plan *plan;
+	const char *trap;    /* NULL: the program can be executed as it is */
 	struct clockfile *clock;
 	int64_t pause_at_ns; /* virtual CLOCK_MONOTONIC; 0 = never */
 };
@@ -239,7 +247,22 @@ static int attend(struct command *cmd)
 	}
 }
 
-static int run_command(const char *path, char **argv, struct command *cmd, struct fault *fault)
+static void execute(const struct command *cmd)
+{
+	if (cmd->trap) {
+		const char *words[plan_count(cmd->plan, cmd->argv)];
+
+		plan_words(cmd->plan, cmd->trap, "-", cmd->clock->path, cmd->argv, words);
+		execv(cmd->trap, (char *const *)words);
+		return;
+	}
+	execv(cmd->path, cmd->argv);
+	if (errno == ENOEXEC) {
+		execvp(cmd->path, cmd->argv); /* a script without #! */
+	}
+}
+
+static int run_command(struct command *cmd, struct fault *fault)
 {
 	sigset_t set = heard_set(), before;
 
@@ -250,11 +273,8 @@ static int run_command(const char *path, char **argv, struct command *cmd, struc
 	}
 	if (cmd->pid == 0) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
-		execv(path, argv);
-		if (errno == ENOEXEC) {
-			execvp(path, argv); /* a script without #! */
-		}
-		fprintf(stderr, "timedil: %s: %s\n", path, strerror(errno));
+		execute(cmd);
+		fprintf(stderr, "timedil: %s: %s\n", cmd->path, strerror(errno));
 		_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE);
 	}
 	return attend(cmd);
@@ -271,51 +291,58 @@ static void start_clock(const struct options *opt, struct timedil_page *page)
 	vpage_mark_origin(page, wall_now());
 }
 
-static int run_on_clock(const struct options *opt, const char *path, const char *shim,
+static int run_on_clock(const struct options *opt, struct command *cmd, const char *shim,
 			struct fault *fault)
 {
-	struct clockfile clock;
-	struct command cmd = { .clock = &clock };
+	struct clockfile *clock = cmd->clock;
 	bool joined;
 	int status;
 
-	if (clockfile_open(&clock, opt->share, opt->tdf, &joined, fault) != 0) {
+	if (clockfile_open(clock, opt->share, opt->tdf, &joined, fault) != 0) {
 		return -1;
 	}
 	if (joined && opt->tdf_given &&
-	    (clock.page->tdf_num != opt->tdf.num || clock.page->tdf_den != opt->tdf.den)) {
+	    (clock->page->tdf_num != opt->tdf.num || clock->page->tdf_den != opt->tdf.den)) {
 		status = fault_set(fault, EXIT_USAGE,
 				   "clock '%s' already runs at another factor; leave out --tdf to join "
 				   "it, or use timedil set",
 				   opt->share);
-	} else if (set_environment(shim, clock.path) != 0) {
+	} else if (set_environment(shim, clock->path) != 0) {
 		status = fault_set(fault, EXIT_TIMEDIL, "out of memory");
 	} else {
 		if (!joined) {
-			start_clock(opt, clock.page);
+			start_clock(opt, clock->page);
 		}
 		if (opt->pause_at_vns) {
-			cmd.pause_at_ns = clock.page->origin_virt_ns + opt->pause_at_vns;
+			cmd->pause_at_ns = clock->page->origin_virt_ns + opt->pause_at_vns;
 		}
-		status = run_command(path, opt->command, &cmd, fault);
+		status = run_command(cmd, fault);
 	}
-	clockfile_close(&clock);
+	clockfile_close(clock);
 	return status;
 }
 
 int cmd_run(int argc, char **argv, struct fault *fault)
 {
 	struct options opt = { .command = argv + argc };
-	char *path = NULL, *shim = NULL;
+	char *path = NULL, *shim = NULL, *trap = NULL;
+	struct clockfile clock;
+	struct plan plan;
 	int status = -1;
 
 	if (parse(argc, argv, &opt, fault) != 0) {
 		return -1;
 	}
-	if (target_find(opt.command[0], &path, fault) == 0 && shim_find(&shim, fault) == 0) {
-		status = run_on_clock(&opt, path, shim, fault);
+	if (target_find(opt.command[0], &path, &plan, fault) == 0 &&
+	    part_find("libtimedil.so", &shim, fault) == 0 &&
+	    (!(opt.trap || plan.kind == PLAN_TRAP) || part_find(PLAN_TRAP_NAME, &trap, fault) == 0)) {
+		struct command cmd = { .path = path, .argv = opt.command, .plan = &plan, .trap = trap,
+				       .clock = &clock };
+
+		status = run_on_clock(&opt, &cmd, shim, fault);
 	}
 	free(path);
 	free(shim);
+	free(trap);
 	return status;
 }

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * target - what the dynamic linker will do with a program.
+ * target - what it takes to dilate a program.
  *
- * Preloading works through the dynamic linker, so a program without one, or one
- * that it distrusts, would run in real time and nobody would notice.  We refuse.
+ * Preloading works through the dynamic linker; a program without one is started by the
+ * trap.  What neither reaches would run in real time and nobody would notice: we refuse.
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,80 +17,22 @@
 
 #include "launcher.h"
 
-#define SCRIPT_DEPTH_MAX 4
-
-#if defined(__x86_64__)
-#define OUR_MACHINE EM_X86_64
-#elif defined(__aarch64__)
-#define OUR_MACHINE EM_AARCH64
-#endif
-
-static int check_file(const char *path, unsigned depth, struct fault *fault);
-
-static int check_script(const char *path, char *head, unsigned depth, struct fault *fault)
-{
-	char *interpreter = head + 2;
-
-	interpreter += strspn(interpreter, " \t");
-	interpreter[strcspn(interpreter, " \t\n")] = '\0';
-	if (depth >= SCRIPT_DEPTH_MAX || *interpreter == '\0') {
-		return fault_set(fault, EXIT_NOT_RUNNABLE, "%s: bad interpreter", path);
-	}
-	return check_file(interpreter, depth + 1, fault);
-}
-
-/* 1: has an interpreter (a dynamic linker); 0: has none; -1: unreadable. */
-static int has_interpreter(int fd, const ElfW(Ehdr) *ehdr)
-{
-	ElfW(Phdr) phdr;
-
-	for (unsigned i = 0; i < ehdr->e_phnum; i++) {
-		off_t at = (off_t)(ehdr->e_phoff + (ElfW(Off))i * ehdr->e_phentsize);
-
-		if (pread(fd, &phdr, sizeof(phdr), at) != (ssize_t)sizeof(phdr)) {
-			return -1;
-		}
-		if (phdr.p_type == PT_INTERP) {
-			return 1;
-		}
-	}
-	return 0;
-}
-
-static int check_elf(const char *path, int fd, const ElfW(Ehdr) *ehdr, struct fault *fault)
-{
-	if (ehdr->e_ident[EI_CLASS] != ELFCLASS64 || ehdr->e_machine != OUR_MACHINE) {
-		return fault_set(fault, EXIT_TIMEDIL,
-				 "%s: made for another architecture than libtimedil.so", path);
-	}
-	switch (has_interpreter(fd, ehdr)) {
-	case 1:
-		return 0;
-	case 0:
-		return fault_set(fault, EXIT_TIMEDIL,
-				 "%s: statically linked: a preloaded library cannot reach it, "
-				 "so it would run in real time",
-				 path);
-	default:
-		return fault_set(fault, EXIT_NOT_RUNNABLE, "%s: damaged ELF file", path);
-	}
-}
-
-/* A program that gains privileges gets no preloaded library.  Root gains none. */
-static int check_privileges(const char *path, int fd, struct fault *fault)
+/* A program that gains privileges gets no preloaded library, and none when the trap
+ * loads it.  Root gains none. */
+static int check_privileges(const char *path, struct fault *fault)
 {
 	struct stat st;
 
 	if (geteuid() == 0 && getuid() == 0) {
 		return 0;
 	}
-	if (fstat(fd, &st) == 0 && (st.st_mode & (S_ISUID | S_ISGID))) {
+	if (stat(path, &st) == 0 && (st.st_mode & (S_ISUID | S_ISGID))) {
 		return fault_set(fault, EXIT_TIMEDIL,
 				 "%s: setuid or setgid: the dynamic linker ignores preloaded libraries "
 				 "in it; run timedil as root",
 				 path);
 	}
-	if (fgetxattr(fd, "security.capability", NULL, 0) > 0) {
+	if (getxattr(path, "security.capability", NULL, 0) > 0) {
 		return fault_set(fault, EXIT_TIMEDIL,
 				 "%s: has file capabilities: the dynamic linker ignores preloaded "
 				 "libraries in it; run timedil as root",
@@ -101,35 +41,25 @@ static int check_privileges(const char *path, int fd, struct fault *fault)
 	return 0;
 }
 
-static int check_file(const char *path, unsigned depth, struct fault *fault)
+static int check_file(const char *path, struct plan *plan, struct fault *fault)
 {
-	union {
-		ElfW(Ehdr) ehdr;
-		char text[256];
-	} head;
-	ssize_t n;
-	int fd, ret;
+	long ret = plan_look(plan, path);
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		/* A program may be executable and yet not readable. */
-		return errno == EACCES ? 0 :
-					 fault_set(fault, EXIT_NOT_FOUND, "%s: %s", path, strerror(errno));
+	switch (ret) {
+	case 0:
+		break;
+	case -ENOEXEC: /* execvp() gives it to the shell */
+	case -EACCES:  /* a program may be executable and yet not readable */
+		return 0;
+	default:
+		return fault_set(fault, ret == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE, "%s: %s",
+				 plan->target, strerror((int)-ret));
 	}
-	memset(&head, 0, sizeof(head));
-	n = pread(fd, &head, sizeof(head) - 1, 0);
-	if (n > 2 && memcmp(head.text, "#!", 2) == 0) {
-		ret = check_script(path, head.text, depth, fault);
-	} else if (n >= (ssize_t)sizeof(head.ehdr) && memcmp(head.ehdr.e_ident, ELFMAG, SELFMAG) == 0) {
-		ret = check_elf(path, fd, &head.ehdr, fault);
-		if (ret == 0) {
-			ret = check_privileges(path, fd, fault);
-		}
-	} else {
-		ret = 0; /* execvp() gives it to the shell */
+	if (plan->kind == PLAN_FOREIGN) {
+		return fault_set(fault, EXIT_TIMEDIL,
+				 "%s: made for another architecture than libtimedil.so", plan->target);
 	}
-	close(fd);
-	return ret;
+	return check_privileges(plan->target, fault);
 }
 
 static bool runnable(const char *path)
@@ -158,7 +88,7 @@ static char *search_path(const char *command)
 	}
 }
 
-int target_find(const char *command, char **path, struct fault *fault)
+int target_find(const char *command, char **path, struct plan *plan, struct fault *fault)
 {
 	char *found = strchr(command, '/') ? strdup(command) : search_path(command);
 
@@ -173,7 +103,7 @@ int target_find(const char *command, char **path, struct fault *fault)
 		free(found);
 		return -1;
 	}
-	if (check_file(found, 0, fault) != 0) {
+	if (check_file(found, plan, fault) != 0) {
 		free(found);
 		return -1;
 	}
@@ -181,11 +111,10 @@ int target_find(const char *command, char **path, struct fault *fault)
 	return 0;
 }
 
-int shim_find(char **path, struct fault *fault)
+int part_find(const char *name, char **path, struct fault *fault)
 {
-	static const char *const places[] = { "%s/libtimedil.so", "%s/../lib/timedil/libtimedil.so",
-					      "%s/../lib/lento/libtimedil.so",
-					      "%s/../lib/libtimedil.so" };
+	static const char *const places[] = { "%s/%s", "%s/../lib/timedil/%s", "%s/../lib/lento/%s",
+					      "%s/../lib/%s" };
 	char self[PATH_MAX], candidate[PATH_MAX + 64], *slash;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -195,12 +124,11 @@ int shim_find(char **path, struct fault *fault)
 		*slash = '\0';
 	}
 	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(candidate, sizeof(candidate), places[i], self);
+		snprintf(candidate, sizeof(candidate), places[i], self, name);
 		if (access(candidate, R_OK) == 0) {
 			*path = realpath(candidate, NULL);
 			return *path ? 0 : fault_set(fault, EXIT_TIMEDIL, "out of memory");
 		}
 	}
-	return fault_set(fault, EXIT_TIMEDIL, "libtimedil.so is neither in %s nor in a lib directory",
-			 self);
+	return fault_set(fault, EXIT_TIMEDIL, "%s is neither in %s nor in a lib directory", name, self);
 }

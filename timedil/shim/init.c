@@ -2,15 +2,17 @@
 /*
  * init - find the vDSO, the next definitions and the clock page.
  *
+ * Where the trap (timedil/trap) dilates the process already, all calls pass through.
+ *
  * Runs once: from the constructor, which is the first of all (-z initfirst), or
  * from a call that came even earlier.  The program has one thread then.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 
-#include "elf.h"
+#include "attach.h"
+#include "exec.h"
 #include "file.h"
 #include "next.h"
 #include "shim.h"
@@ -19,11 +21,6 @@
 
 extern __typeof__(getauxval) getauxval __attribute__((weak));
 extern __typeof__(__errno_location) __errno_location __attribute__((weak));
-
-static int read_by_syscall(clockid_t id, struct timespec *ts)
-{
-	return (int)sys2(SYS_clock_gettime, id, ts);
-}
 
 struct shim shim = { .read_wall = read_by_syscall };
 
@@ -45,17 +42,10 @@ long shim_result(long kernel_result)
 
 static clock_reader *find_vdso(void)
 {
-	struct elf_image vdso;
 	const void *header = getauxval ? (const void *)getauxval(AT_SYSINFO_EHDR) : NULL;
-	void *found = NULL;
 
-	if (header && elf_open_header(&vdso, header)) {
-		found = elf_find(&vdso, "__vdso_clock_gettime");
-		if (!found) {
-			found = elf_find(&vdso, "__kernel_clock_gettime");
-		}
-	}
-	return found ? (clock_reader *)(uintptr_t)found : read_by_syscall;
+	shim.trap_wall = (clock_reader *)attach_symbol(header, ATTACH_TRAP_SYMBOL);
+	return attach_clock(header);
 }
 
 static const char *variable(const char *entry, const char *name)
@@ -136,30 +126,6 @@ static void read_settings(struct settings *settings)
 	}
 }
 
-static const struct timedil_page *map_page(const char *path)
-{
-	const struct timedil_page *page = NULL;
-	long fd, address = -1;
-
-	fd = sys4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
-	if (fd < 0) {
-		return NULL;
-	}
-	if (sys3(SYS_lseek, fd, 0, SEEK_END) >= TIMEDIL_PAGE_BYTES) {
-		address = sys6(SYS_mmap, NULL, TIMEDIL_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-	}
-	sys1(SYS_close, fd);
-	if (address > 0 || address < -4095) {
-		page = (const struct timedil_page *)address;
-	}
-	if (page && (page->magic != TIMEDIL_PAGE_MAGIC || page->version != TIMEDIL_PAGE_VERSION ||
-		     page->bytes != sizeof(*page))) {
-		sys2(SYS_munmap, address, TIMEDIL_PAGE_BYTES);
-		page = NULL;
-	}
-	return page;
-}
-
 static void complain(const char *path)
 {
 	static const char head[] = "libtimedil: no clock page at ", tail[] = "; not dilated\n";
@@ -189,14 +155,15 @@ static void init_with(char **env)
 	} else {
 		read_settings(&settings);
 	}
-	if (settings.page[0]) {
-		shim.page = map_page(settings.page);
+	if (settings.page[0] && !shim.trap_wall) {
+		shim.page = attach_page(settings.page);
 		if (!shim.page) {
 			complain(settings.page);
 		}
 	}
 	__atomic_store_n(&shim.ready, true, __ATOMIC_RELEASE);
 	if (shim.page) {
+		exec_init(settings.page);
 		signals_init();
 		timers_init(shim.page);
 		if (settings.map_files) {
@@ -215,24 +182,4 @@ void shim_init(void)
 __attribute__((constructor)) static void construct(int argc, char **argv, char **env)
 {
 	init_with(argc > 0 && argc < 1 << 24 && env == argv + argc + 1 ? env : NULL);
-}
-
-uint32_t vseq_wait(const struct timedil_page *page)
-{
-	uint32_t seq = 0, first = __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE);
-
-	for (unsigned i = 0; i < 1000000; i++) {
-		seq = __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE);
-		if (!(seq & 1)) {
-			break;
-		}
-		if (seq != first) {
-			first = seq;
-			i = 0;
-		}
-		if (i > 1000) {
-			sys0(SYS_sched_yield);
-		}
-	}
-	return seq;
 }

@@ -41,15 +41,29 @@ static const struct link_map *first_object(void)
 	return NULL;
 }
 
-/* The object behind ours in the list, which is the search order. */
-static const struct link_map *object_behind_us(void)
+static const struct link_map *own_object(void)
 {
 	const struct link_map *map = getauxval ? first_object() : NULL;
 
 	while (map && map->l_ld != _DYNAMIC) {
 		map = map->l_next;
 	}
-	return map ? map->l_next : NULL;
+	return map;
+}
+
+const char *next_own_path(void)
+{
+	const struct link_map *map = own_object();
+
+	return map ? map->l_name : NULL;
+}
+
+/* The list is the search order. */
+static const struct link_map *object_behind_us(void)
+{
+	const struct link_map *own = own_object();
+
+	return own ? own->l_next : NULL;
 }
 
 static void *find(const struct link_map *from, const char *name)

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -43,5 +44,8 @@ void next_resolve(void);
 /* The definition of @name behind ours, at this moment: for what is in a library that may be loaded
  * later than we are.  NULL: none. */
 void *next_find(const char *name);
+
+/* The file that the dynamic linker loaded us from, or NULL. */
+const char *next_own_path(void);
 
 #endif

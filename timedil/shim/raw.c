@@ -275,6 +275,12 @@ static long raw_uring_enter(const struct timedil_page *page, const args a)
 					   (unsigned)a[3], P(void, 4), (size_t)a[5]));
 }
 
+static long raw_execve(const struct timedil_page *page, const args a)
+{
+	(void)page;
+	return execve(P(const char, 0), P(char *const, 1), P(char *const, 2));
+}
+
 /* --- the dispatch --------------------------------------------------------------------- */
 
 /* By number; what is not here goes to the kernel as it is. */
@@ -315,6 +321,7 @@ static raw_call *const calls[] = {
 	[SYS_recvmsg] = raw_recvmsg,
 	[SYS_recvmmsg] = raw_recvmmsg,
 	[SYS_io_uring_enter] = raw_uring_enter,
+	[SYS_execve] = raw_execve,
 /* These exist on some machines only. */
 #ifdef SYS_time
 	[SYS_time] = raw_time,

@@ -146,5 +146,5 @@ EXPORT int timespec_get(struct timespec *ts, int base)
 EXPORT int timedil_wall_gettime(clockid_t id, struct timespec *ts)
 {
 	shim_page();
-	return (int)shim_result(shim.read_wall(id, ts));
+	return (int)shim_result((shim.trap_wall ? shim.trap_wall : shim.read_wall)(id, ts));
 }

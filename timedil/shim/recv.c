@@ -99,7 +99,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 
 	do {
 		ret = shim_result(sys_wait4(SYS_recvmsg, fd, msg, flags, 0));
-	} while (timed && ret == -1 && sock_again(&w));
+	} while (timed && ret == -1 && sock_again(&w, *shim_errno()));
 	if (timed) {
 		sock_end(&w);
 	}

@@ -42,6 +42,7 @@ typedef int clock_reader(clockid_t id, struct timespec *ts);
 struct shim {
 	const struct timedil_page *page; /* NULL: not dilated */
 	clock_reader *read_wall;         /* the kernel's; returns -errno */
+	clock_reader *trap_wall;         /* the same, past timedil/trap; NULL: that is not at work */
 	bool ready;
 };
 

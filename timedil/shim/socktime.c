@@ -129,6 +129,11 @@ static void rearm(int fd, struct record *r, enum sock_way way, const struct mome
 	set_kernel_timeout(fd, r, way, moment_dur_to_wall(m, r->dur_vns[way]));
 }
 
+bool socktimes_any(void)
+{
+	return __atomic_load_n(&chunks_end, __ATOMIC_RELAXED) != 0;
+}
+
 void socktimes_rearm(const struct moment *m)
 {
 	for (unsigned c = 0; c < chunks_end; c++) {
@@ -162,10 +167,9 @@ bool sock_begin(struct sock_wait *w, int fd, enum sock_way way)
 	return true;
 }
 
-bool sock_again(struct sock_wait *w)
+bool sock_again(struct sock_wait *w, int error)
 {
 	struct record *r = record_of(w->fd);
-	int error = *shim_errno();
 	kernel_mask mask;
 	struct moment m;
 	bool kicked = w->kicks != wait_kicks();
@@ -218,7 +222,7 @@ void sock_end(const struct sock_wait *w)
 		}                                                    \
 		do {                                                 \
 			ret = next.name arguments;                   \
-		} while (ret == -1 && sock_again(&w));               \
+		} while (ret == -1 && sock_again(&w, *shim_errno()));               \
 		sock_end(&w);                                        \
 		return ret;                                          \
 	}
@@ -265,7 +269,7 @@ EXPORT int connect(int fd, const struct sockaddr *to, socklen_t len)
 		if (ret == -1 && w.shortened && *shim_errno() == EALREADY) {
 			*shim_errno() = EINPROGRESS;
 		}
-	} while (ret == -1 && sock_again(&w));
+	} while (ret == -1 && sock_again(&w, *shim_errno()));
 	sock_end(&w);
 	return ret;
 }

@@ -38,11 +38,14 @@ struct sock_wait {
 /* False if the socket has no time-out: nothing to do then. */
 bool sock_begin(struct sock_wait *w, int fd, enum sock_way way);
 /*
- * After -1 and its errno: whether to call again.  Interrupted by a kick; or timed out
+ * After @error, an errno: whether to call again.  Interrupted by a kick; or timed out
  * (EAGAIN, EINPROGRESS from connect) under an old clock, before the deadline.
  */
-bool sock_again(struct sock_wait *w);
+bool sock_again(struct sock_wait *w, int error);
 void sock_end(const struct sock_wait *w);
+
+/* Whether a time-out has ever been set in this process. */
+bool socktimes_any(void);
 
 /* With the timers' lock held: set all sockets for a changed clock. */
 void socktimes_rearm(const struct moment *m);
