@@ -496,6 +496,7 @@ void run_teardown(struct run *run)
 	free(run->res.peers);
 	free(run->res.calibration);
 	free(run->res.pair_bytes);
+	free(run->res.gateways);
 	free(run->start_times);
 	free(run->wans);
 	free(run->start_order);

@@ -143,6 +143,16 @@ static void verify_files(struct run *run)
 	}
 }
 
+static void read_gateways(struct run *run)
+{
+	uint32_t n = run->exp->gateway_count;
+
+	run->res.gateways = calloc(n + 1, sizeof(*run->res.gateways));
+	for (uint32_t g = 0; run->res.gateways && g < n; g++) {
+		run->res.gateways[g] = *wire_link_stats(run->wire, run_gateway_id(run, g));
+	}
+}
+
 static void read_counters(struct run *run)
 {
 	uint32_t n = run->exp->peer_count;
@@ -155,6 +165,7 @@ static void read_counters(struct run *run)
 		run_log(run, "%s", err.msg);
 	}
 	run->res.wire = *wire_totals(run->wire);
+	read_gateways(run);
 	run->res.pair_bytes = calloc((size_t)n * n, sizeof(uint64_t));
 	for (uint32_t i = 0; i < n; i++) {
 		run->res.peers[i].link = *wire_link_stats(run->wire, i);

@@ -409,19 +409,20 @@ static json_t *exit_json(int status)
 	return o;
 }
 
-static json_t *peer_json(const struct peer_result *p, size_t index)
+static json_t *peer_json(const struct result *res, size_t index)
 {
+	const struct peer_result *p = &res->peers[index];
+	uint32_t gateway = experiment_peer_gateway(res->exp, (uint32_t)index);
 	char ip[16];
 	json_t *o = json_object();
 
-	snprintf(ip, sizeof(ip), "%u.%u.%u.%u", p->ip >> 24, p->ip >> 16 & 0xff, p->ip >> 8 & 0xff,
-		 p->ip & 0xff);
 	put(o, "index", whole(index));
 	put(o, "name", text(p->name));
 	put(o, "group", text(p->group));
 	put(o, "image", text(p->image));
 	put(o, "role", text(peer_role_name(p->role)));
-	put(o, "ip", text(ip));
+	put(o, "ip", text(units_format_ip(p->ip, ip, sizeof(ip))));
+	put(o, "gateway", gateway == NO_LAN ? json_null() : whole(gateway));
 	put(o, "end", text(peer_end_name(p->end)));
 	put(o, "as_expected", json_boolean(p->as_expected));
 	put(o, "why", p->as_expected ? json_null() : text(p->why));
@@ -445,6 +446,52 @@ static json_t *peer_json(const struct peer_result *p, size_t index)
 	put(o, "private_bytes", whole(p->private_bytes));
 	put(o, "link", peer_link_json(&p->link));
 	return o;
+}
+
+static json_t *nat_json(const struct wire_nat_stats *nat)
+{
+	json_t *o = json_object();
+
+	put(o, "created", whole(nat->created));
+	put(o, "bindings", whole(nat->bindings));
+	put(o, "bindings_peak", whole(nat->bindings_peak));
+	put(o, "filtered_drops", whole(nat->filtered_drops));
+	put(o, "exhausted_drops", whole(nat->exhausted_drops));
+	put(o, "hairpin_drops", whole(nat->hairpin_drops));
+	put(o, "unsupported_drops", whole(nat->unsupported_drops));
+	return o;
+}
+
+static json_t *gateway_json(const struct result *res, uint32_t gateway)
+{
+	const struct lan_spec *lan = experiment_gateway_lan(res->exp, gateway);
+	const struct wire_link_stats *wan = &res->gateways[gateway];
+	CLEAN_FREE char *name = str_format("%s-%u", lan->name, gateway - lan->first_gateway + 1);
+	char ip[16];
+	json_t *o = json_object();
+
+	put(o, "name", text(name));
+	put(o, "lan", text(lan->name));
+	put(o, "ip", text(units_format_ip(experiment_gateway_ip(res->exp, gateway), ip, sizeof(ip))));
+	put(o, "wan", text(res->exp->links[lan->wan].name));
+	put(o, "up", direction_json(&wan->dir[WIRE_UP]));
+	put(o, "down", direction_json(&wan->dir[WIRE_DOWN]));
+	put(o, "nat", lan->nat.kind == NAT_NONE ? json_null() : nat_json(&wan->nat));
+	return o;
+}
+
+static json_t *gateways_json(const struct result *res)
+{
+	json_t *a;
+
+	if (!res->gateways) {
+		return json_null();
+	}
+	a = json_array();
+	for (uint32_t g = 0; g < res->exp->gateway_count; g++) {
+		json_array_append_new(a, gateway_json(res, g));
+	}
+	return a;
 }
 
 static json_t *wire_json(const struct wire_totals *w)
@@ -503,7 +550,7 @@ static void write_peers(FILE *out, const struct result *res)
 {
 	fputs(",\n\"peers\":[", out);
 	for (size_t i = 0; i < res->peer_count; i++) {
-		json_t *peer = peer_json(&res->peers[i], i);
+		json_t *peer = peer_json(res, i);
 
 		fputs(i ? ",\n" : "\n", out);
 		json_dumpf(peer, out, DUMP_FLAGS);
@@ -547,6 +594,7 @@ static void write_all_members(FILE *out, const struct result *res)
 	write_member(out, "groups", groups_json(res));
 	write_member(out, "wire", wire_json(&res->wire));
 	write_member(out, "host", host_json(&res->host));
+	write_member(out, "gateways", gateways_json(res));
 	write_peers(out, res);
 	write_traffic(out, res);
 	fputs("\n}\n", out);

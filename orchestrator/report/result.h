@@ -112,6 +112,7 @@ struct result {
 	struct peer_result *peers;
 	size_t peer_count;
 	uint64_t *pair_bytes;       /* peer_count x peer_count, row = source; NULL: not recorded */
+	struct wire_link_stats *gateways; /* exp->gateway_count: WAN lines; NULL: not recorded */
 	struct wire_totals wire;
 	struct host_summary host;   /* over the whole run phase */
 	const char *unscaled;       /* kernel TCP constants that stay real, one line */

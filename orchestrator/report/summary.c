@@ -121,20 +121,20 @@ static const char *short_duration(double ns, char *buf, size_t len)
 }
 
 /* At most 6 columns, powers of 1000: "1.97M". */
-static const char *short_rate(double bps, char *buf, size_t len)
+static const char *short_number(double value, char *buf, size_t len)
 {
 	static const char *const suffix[] = { "", "k", "M", "G", "T" };
 	unsigned k = 0;
 
-	if (!isfinite(bps)) {
+	if (!isfinite(value)) {
 		snprintf(buf, len, "-");
 		return buf;
 	}
 	/* 999.5 and more would be rounded to four digits. */
-	for (; bps >= 999.5 && k + 1 < ARRAY_LEN(suffix); k++) {
-		bps /= 1000;
+	for (; value >= 999.5 && k + 1 < ARRAY_LEN(suffix); k++) {
+		value /= 1000;
 	}
-	snprintf(buf, len, bps < 9.995 && k ? "%.2f%s" : bps < 99.95 && k ? "%.1f%s" : "%.0f%s", bps,
+	snprintf(buf, len, value < 9.995 && k ? "%.2f%s" : value < 99.95 && k ? "%.1f%s" : "%.0f%s", value,
 		 suffix[k]);
 	return buf;
 }
@@ -230,8 +230,8 @@ static void print_group(struct printer *p, const struct group_figures *f, unsign
 	say(p, PLAIN, "%8s", short_duration(f->completion_median_vns, buf, sizeof(buf)));
 	say(p, PLAIN, "%8s", short_duration(f->completion_p95_vns, buf, sizeof(buf)));
 	say(p, PLAIN, "%8s", short_duration(f->completion_max_vns, buf, sizeof(buf)));
-	say(p, PLAIN, "%7s", short_rate(f->down_goodput_bps, buf, sizeof(buf)));
-	say(p, PLAIN, "%7s", short_rate(f->up_rate_bps, buf, sizeof(buf)));
+	say(p, PLAIN, "%7s", short_number(f->down_goodput_bps, buf, sizeof(buf)));
+	say(p, PLAIN, "%7s", short_number(f->up_rate_bps, buf, sizeof(buf)));
 	say(p, f->fault_drops ? RED : PLAIN, "%7s",
 	    short_share((double)drops, (double)(f->packets + drops), buf, sizeof(buf)));
 	end_line(p);
@@ -254,6 +254,41 @@ static void print_groups(struct printer *p, const struct result *res)
 	say(p, DIM, "  virtual time from own start to complete; down: payload bit/s, up: IP bit/s");
 	end_line(p);
 	end_line(p);
+}
+
+/* What crossed the WAN lines of LANs that are alike, all together. */
+static void print_lan(struct printer *p, const struct result *res, const struct lan_spec *lan)
+{
+	uint64_t bytes[2] = { 0, 0 }, packets = 0, drops = 0, refused = 0;
+	char line[256], down[16], up[16], share[16];
+
+	for (uint32_t g = lan->first_gateway; g < lan->first_gateway + lan->count; g++) {
+		const struct wire_nat_stats *nat = &res->gateways[g].nat;
+
+		for (int d = WIRE_UP; d <= WIRE_DOWN; d++) {
+			const struct wire_dir_stats *dir = &res->gateways[g].dir[d];
+
+			bytes[d] += dir->bytes;
+			packets += dir->packets;
+			drops += dir->queue_drops + dir->loss_drops + dir->fault_drops;
+		}
+		refused += nat->filtered_drops + nat->exhausted_drops + nat->hairpin_drops +
+			   nat->unsupported_drops;
+	}
+	snprintf(line, sizeof(line), "%s: %" PRIu32 " WAN line%s, %sB down, %sB up, %s dropped, "
+		 "%" PRIu64 " packets refused by NAT", lan->name, lan->count, lan->count == 1 ? "" : "s",
+		 short_number((double)bytes[WIRE_DOWN], down, sizeof(down)),
+		 short_number((double)bytes[WIRE_UP], up, sizeof(up)),
+		 short_share((double)drops, (double)(packets + drops), share, sizeof(share)), refused);
+	say_wrapped(p, PLAIN, line);
+}
+
+static void print_lans(struct printer *p, const struct result *res)
+{
+	for (size_t i = 0; res->gateways && i < res->exp->lan_count; i++) {
+		label(p, i ? "" : "LANs");
+		print_lan(p, res, &res->exp->lans[i]);
+	}
 }
 
 static void print_phases(struct printer *p, const struct result *res)
@@ -309,7 +344,7 @@ static void calibration_value(const struct calibration_result *c, double value, 
 	} else if (strcmp(c->figure, "loss") == 0 || strcmp(c->figure, "jitter") == 0) {
 		snprintf(buf, len, "%.3g %%", 100 * value);
 	} else {
-		snprintf(buf, len, "%sbit/s", short_rate(value, s, sizeof(s)));
+		snprintf(buf, len, "%sbit/s", short_number(value, s, sizeof(s)));
 	}
 }
 
@@ -416,6 +451,7 @@ void result_print(const struct result *res, FILE *out, bool colour, unsigned wid
 	}
 	print_header(&p, res);
 	print_groups(&p, res);
+	print_lans(&p, res);
 	print_phases(&p, res);
 	print_launch(&p, res);
 	print_calibration(&p, res);

@@ -185,15 +185,23 @@ static double measure_stall(const struct result *res, char *text, size_t len)
 	return vms;
 }
 
+static void add_faults(const struct wire_link_stats *link, uint64_t *drops, uint64_t *packets)
+{
+	for (int d = WIRE_UP; d <= WIRE_DOWN; d++) {
+		*drops += link->dir[d].fault_drops;
+		*packets += link->dir[d].packets;
+	}
+}
+
 static double measure_fault_drops(const struct result *res, char *text, size_t len)
 {
 	uint64_t drops = 0, packets = 0;
 
 	for (size_t i = 0; i < res->peer_count; i++) {
-		for (int d = WIRE_UP; d <= WIRE_DOWN; d++) {
-			drops += res->peers[i].link.dir[d].fault_drops;
-			packets += res->peers[i].link.dir[d].packets;
-		}
+		add_faults(&res->peers[i].link, &drops, &packets);
+	}
+	for (uint32_t g = 0; res->gateways && g < res->exp->gateway_count; g++) {
+		add_faults(&res->gateways[g], &drops, &packets);
 	}
 	snprintf(text, len, "%" PRIu64 " packets lost by our own fault (%.3g %%)", drops,
 		 100 * (double)drops / (double)(packets + drops ? packets + drops : 1));

@@ -162,6 +162,39 @@ static void test_traffic_is_sparse(void **state)
 	sample_destroy(s);
 }
 
+static void test_gateways(void **state)
+{
+	struct sample *s = sample_create(3);
+	json_t *root, *home;
+
+	(void)state;
+	root = write_and_load(s);
+	assert_true(json_is_null(at(root, "gateways")));
+	assert_true(json_is_null(at(json_array_get(at(root, "peers"), 4), "gateway")));
+	json_decref(root);
+	sample_add_lans(s);
+	root = write_and_load(s);
+	assert_int_equal(json_array_size(at(root, "gateways")), 3);
+	assert_true(json_is_null(at(json_array_get(at(root, "gateways"), 0), "nat")));
+	assert_true(json_is_null(at(json_array_get(at(root, "peers"), 0), "gateway")));
+	assert_int_equal(json_integer_value(at(json_array_get(at(root, "peers"), 1), "gateway")), 0);
+	/* The second of the leechers is in the second of their LANs. */
+	assert_int_equal(json_integer_value(at(json_array_get(at(root, "peers"), 4), "gateway")), 2);
+	home = json_array_get(at(root, "gateways"), 2);
+	assert_string_equal(json_string_value(at(home, "name")), "home-2");
+	assert_string_equal(json_string_value(at(home, "lan")), "home");
+	assert_string_equal(json_string_value(at(home, "ip")), "203.0.113.2");
+	assert_string_equal(json_string_value(at(home, "wan")), "dsl");
+	assert_int_equal(json_integer_value(at(at(home, "up"), "bytes")), 1000002);
+	assert_int_equal(json_integer_value(at(at(home, "down"), "bytes")), 7000002);
+	assert_int_equal(json_integer_value(at(at(home, "down"), "queue_drops")), 100);
+	assert_int_equal(json_integer_value(at(at(home, "nat"), "bindings")), 4);
+	assert_int_equal(json_integer_value(at(at(home, "nat"), "bindings_peak")), 7);
+	assert_int_equal(json_integer_value(at(at(home, "nat"), "filtered_drops")), 30);
+	json_decref(root);
+	sample_destroy(s);
+}
+
 /* 1000 peers that all talked to each other: the file comes out, in bounded memory. */
 static void test_thousand_peers(void **state)
 {
@@ -251,6 +284,7 @@ static void test_schema_good(void **state)
 	s->res.pair_bytes = calloc(81, sizeof(uint64_t));
 	assert_non_null(s->res.pair_bytes);
 	s->res.pair_bytes[7] = 1;
+	sample_add_lans(s);
 	s->changes[0] = (struct tdf_change){ 50 * NS_PER_S, { 3, 1 }, false };
 	s->res.tdf_changes = s->changes;
 	s->res.tdf_change_count = 1;
@@ -363,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_group_figures),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_traffic_is_sparse),
+		cmocka_unit_test(test_gateways),
 		cmocka_unit_test(test_thousand_peers),
 		cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_schema_good),

@@ -114,6 +114,19 @@ static void test_colour(void **state)
 	sample_destroy(s);
 }
 
+static void test_lans(void **state)
+{
+	struct sample *s = sample_create(4);
+	CLEAN_FREE char *text = NULL;
+
+	(void)state;
+	sample_add_lans(s);
+	text = printed(s, false, 80);
+	expect(text, "  LANs       office: 1 WAN line, 7.00MB down, 1.00MB up, 1.7% dropped, 0 packets\n");
+	expect(text, "             home: 2 WAN lines, 14.0MB down, 2.00MB up, 1.7% dropped, 33 packets\n");
+	sample_destroy(s);
+}
+
 /* A run that failed before anything started still prints. */
 static void test_bare(void **state)
 {
@@ -142,6 +155,7 @@ int main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_long_names_and_figures),
+		cmocka_unit_test(test_lans),
 		cmocka_unit_test(test_colour),
 		cmocka_unit_test(test_bare),
 	};

@@ -23,6 +23,7 @@
 struct sample {
 	struct link_spec links[2];
 	struct group_spec groups[3];
+	struct lan_spec lans[2];
 	struct experiment exp;
 	struct calibration_result calibration[2];
 	struct tdf_change changes[2];
@@ -91,6 +92,9 @@ static inline struct sample *sample_create(uint32_t leechers)
 		.payload = { .size_bytes = 16 << 20, .piece_bytes = 256 << 10 },
 		.links = s->links, .link_count = 2, .groups = s->groups, .group_count = 3,
 		.peer_count = peers };
+	for (int g = 0; g < 3; g++) {
+		s->groups[g].lan = NO_LAN;
+	}
 	s->calibration[0] = (struct calibration_result){ .what = "dsl up", .figure = "rate",
 		.asked = 1000000, .measured = 995000, .tolerance = 20000, .ok = true };
 	s->calibration[1] = (struct calibration_result){ .what = "leechers-seeders", .figure = "rtt",
@@ -119,6 +123,32 @@ static inline struct sample *sample_create(uint32_t leechers)
 	return s;
 }
 
+/* Put the leechers into two LANs behind a NAT, the seeds into one that has none. */
+static inline void sample_add_lans(struct sample *s)
+{
+	s->lans[0] = (struct lan_spec){ .name = (char *)"office", .count = 1, .wan = 1,
+		.addresses = { 0xc6121000, 20 } };
+	s->lans[1] = (struct lan_spec){ .name = (char *)"home", .count = 2, .first_gateway = 1,
+		.addresses = { 0xc0a80100, 24 }, .nat.kind = NAT_SYMMETRIC,
+		.public = { 0xcb007100, 24 } };
+	s->groups[1].lan = 0;
+	s->groups[2].lan = 1;
+	s->exp.lans = s->lans;
+	s->exp.lan_count = 2;
+	s->exp.gateway_count = 3;
+	s->res.gateways = calloc(3, sizeof(*s->res.gateways));
+	assert_non_null(s->res.gateways);
+	for (uint32_t g = 0; g < 3; g++) {
+		struct wire_link_stats *wan = &s->res.gateways[g];
+
+		wan->dir[WIRE_UP] = (struct wire_dir_stats){ .packets = 900 + g, .bytes = 1000000 + g };
+		wan->dir[WIRE_DOWN] = (struct wire_dir_stats){ .packets = 5000, .bytes = 7000000 + g,
+			.queue_drops = 100 };
+	}
+	s->res.gateways[2].nat = (struct wire_nat_stats){ .created = 9, .bindings = 4,
+		.bindings_peak = 7, .filtered_drops = 30, .exhausted_drops = 2, .hairpin_drops = 1 };
+}
+
 static inline void sample_destroy(struct sample *s)
 {
 	verdict_clear(&s->res);
@@ -128,6 +158,7 @@ static inline void sample_destroy(struct sample *s)
 	free(s->names);
 	free(s->res.peers);
 	free(s->res.pair_bytes);
+	free(s->res.gateways);
 	free(s);
 }
 

@@ -194,6 +194,11 @@ static void test_fault_drops(void **state)
 	expect_only(s, "fault-drops", VERDICT_DEGRADED, "1 packets lost");
 	s->res.peers[2].link.dir[WIRE_DOWN].fault_drops = 5000;
 	expect_only(s, "fault-drops", VERDICT_INVALID, "(limit 0.1 %)");
+	/* On the line of a gateway, too. */
+	s->res.peers[2].link.dir[WIRE_DOWN].fault_drops = 0;
+	sample_add_lans(s);
+	s->res.gateways[1].dir[WIRE_UP].fault_drops = 3;
+	expect_only(s, "fault-drops", VERDICT_DEGRADED, "3 packets lost");
 }
 
 static void test_calibration(void **state)

@@ -203,6 +203,65 @@ static void way_out_and_back(void **state)
 	close_net();
 }
 
+/* The WAN line's bytes are those of all that crossed it, and of nothing else. */
+static void wan_bytes_are_what_crossed(void **state)
+{
+	const struct wire_forward forward = {ips[CEM], 6881, 51413, IP_UDP};
+	const struct wire_dir_stats *wan;
+	struct err err;
+
+	(void)state;
+	open_net(WIRE_NAT_PORT_RESTRICTED, true);
+	assert_int_equal(fabric_add_forward(net.fabric, OFFICE, &forward, &err), 0);
+	wan = net.stats.links[OFFICE].dir;
+	/* To the outside, and back: an answer, what nobody asked for, a forwarded port. */
+	send_udp(0, ANN, OUTSIDE_IP, 5000, 80, 1201);
+	send_udp(0, BEN, ips[DAN], 5000, 80, 302);
+	run_until(NS_PER_S / 2);
+	send_udp(NS_PER_S / 2, OUTSIDE, OFFICE_IP, 80, 5000, 703);
+	send_udp(NS_PER_S / 2, OUTSIDE, OFFICE_IP, 81, 5000, 104);
+	send_udp(NS_PER_S / 2, OUTSIDE, OFFICE_IP, 9, 6881, 85);
+	/* Nothing of this goes further than the gateway, if so far. */
+	send_udp(NS_PER_S / 2, ANN, ips[BEN], 1, 2, 1400);
+	send_udp(NS_PER_S / 2, ANN, GROUP, 1, 2, 1300);
+	send_udp(NS_PER_S / 2, ANN, 0xffffffff, 1, 2, 1100);
+	send_udp(NS_PER_S / 2, BEN, OFFICE_IP, 2, 6881, 1000);
+	run_until(NS_PER_S);
+	assert_int_equal(net.arrived[CEM], 3); /* forwarded, broadcast, by the public address */
+	assert_int_equal(wan[WIRE_UP].bytes, 1201 + 302);
+	assert_int_equal(wan[WIRE_UP].packets, 2);
+	assert_int_equal(wan[WIRE_DOWN].bytes, 703 + 104 + 85);
+	assert_int_equal(wan[WIRE_DOWN].packets, 3);
+	assert_int_equal(net.stats.links[SCHOOL].dir[WIRE_DOWN].bytes, 302);
+	assert_int_equal(net.stats.links[SCHOOL].dir[WIRE_UP].bytes, 0);
+	close_net();
+}
+
+/* What the WAN line drops, and what has not left it yet, has not crossed it. */
+static void wan_bytes_without_what_is_dropped(void **state)
+{
+	struct wire_link thin = gateway(0xc0a80100, WIRE_NAT_FULL_CONE, false);
+	const struct wire_dir_stats *up;
+	struct err err;
+
+	(void)state;
+	open_net(WIRE_NAT_FULL_CONE, false);
+	up = &net.stats.links[OFFICE].dir[WIRE_UP];
+	thin.ip = OFFICE_IP;
+	thin.line[WIRE_UP].limit_packets = 2;
+	assert_int_equal(fabric_set_link(net.fabric, (virt_t){0}, OFFICE, &thin, &err), 0);
+	for (int i = 0; i < 5; i++) {
+		send_udp(0, ANN, OUTSIDE_IP, 5000, 80, 1250);
+	}
+	run_until(5 * MS);
+	assert_int_equal(up->bytes, 0); /* a packet takes 10 ms */
+	run_until(NS_PER_S);
+	assert_int_equal(up->queue_drops, 3);
+	assert_int_equal(up->bytes, 2 * 1250);
+	assert_int_equal(net.stats.pairs[ANN * LINKS + OUTSIDE].bytes, 2 * 1250);
+	close_net();
+}
+
 /* Counting begins anew, the bindings are still there. */
 static void reset_keeps_what_is_there(void **state)
 {
@@ -474,6 +533,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hosts_of_a_lan_meet_at_its_switch),
 		cmocka_unit_test(way_out_and_back),
+		cmocka_unit_test(wan_bytes_are_what_crossed),
+		cmocka_unit_test(wan_bytes_without_what_is_dropped),
 		cmocka_unit_test(reset_keeps_what_is_there),
 		cmocka_unit_test(wan_line_is_shared),
 		cmocka_unit_test(hairpin),
