@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "images/abt/core/choke.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static const struct {
 	uint32_t below_kbytes_s;
 	unsigned slots;
@@ -27,6 +30,69 @@ unsigned choke_slots(uint32_t rate_kbytes_s)
 	return slots;
 }
 
+bool choke_is_snubbed(instant_t now, instant_t last)
+{
+	return instant_is_past(now, last, CHOKE_SNUB_NS);
+}
+
+void choker_init(struct choker *choker, unsigned max_uploads, unsigned min_uploads,
+		 uint64_t seed)
+{
+	*choker = (struct choker){ .max_uploads = max_uploads, .min_uploads = min_uploads };
+	rng_stream(&choker->rng, seed, "choker", 0);
+}
+
+void choker_release(struct choker *choker)
+{
+	free(choker->list);
+}
+
+void choker_join(struct choker *choker, struct choke_peer *peer)
+{
+	size_t place = (size_t)rng_below(&choker->rng, choker->count + 1);
+
+	if (choker->count == choker->capacity) {
+		choker->capacity = choker->capacity ? 2 * choker->capacity : 16;
+		choker->list = reallocarray(choker->list, choker->capacity,
+					    sizeof(choker->list[0]));
+		if (!choker->list) {
+			abort();
+		}
+	}
+	memmove(choker->list + place + 1, choker->list + place,
+		(choker->count - place) * sizeof(choker->list[0]));
+	choker->list[place] = peer;
+	choker->count++;
+	peer->choked = true;
+}
+
+void choker_leave(struct choker *choker, const struct choke_peer *peer)
+{
+	size_t place = 0;
+
+	while (place < choker->count && choker->list[place] != peer) {
+		place++;
+	}
+	if (place < choker->count) {
+		choker->count--;
+		memmove(choker->list + place, choker->list + place + 1,
+			(choker->count - place) * sizeof(choker->list[0]));
+	}
+}
+
+void choker_apply(struct choker *choker, bool is_seed, bool is_round)
+{
+	choker->round += is_round;
+	if (is_seed) {
+		choke_seed(choker, is_round);
+		return;
+	}
+	if (is_round && choker->round % 3 == 0) {
+		choke_rotate(choker);
+	}
+	choke_leech(choker);
+}
+
 static void reverse(struct choke_peer **list, size_t count)
 {
 	for (size_t i = 0; i < count / 2; i++) {
@@ -37,65 +103,48 @@ static void reverse(struct choke_peer **list, size_t count)
 	}
 }
 
-void choke_rotate(struct choke_peer **list, size_t count)
+void choke_turn(struct choker *choker, size_t head)
 {
-	size_t head = 0;
-
-	while (head < count && !(list[head]->choked && list[head]->interested)) {
-		head++;
-	}
-	if (head == count) {
-		return;
-	}
-	reverse(list, head);
-	reverse(list + head, count - head);
-	reverse(list, count);
+	reverse(choker->list, head);
+	reverse(choker->list + head, choker->count - head);
+	reverse(choker->list, choker->count);
 }
 
-/* The candidate that gives most and is not preferred yet; NULL if there is none. */
-static struct choke_peer *best_left(struct choke_peer **list, size_t count)
+/* The best candidate that is not preferred yet; NULL if there is none. */
+static struct choke_peer *best_left(const struct choker *choker, const struct choke_rule *rule)
 {
 	struct choke_peer *best = NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		struct choke_peer *peer = list[i];
+	for (size_t i = 0; i < choker->count; i++) {
+		struct choke_peer *peer = choker->list[i];
 
-		if (peer->interested && !peer->snubbed && !peer->preferred &&
-		    (!best || peer->rate_bps > best->rate_bps)) {
+		if (!peer->preferred && rule->is_candidate(choker, peer) &&
+		    (!best || rule->is_better(choker, peer, best))) {
 			best = peer;
 		}
 	}
 	return best;
 }
 
-static unsigned prefer(struct choke_peer **list, size_t count, unsigned slots)
+unsigned choke_prefer(struct choker *choker, const struct choke_rule *rule, unsigned slots)
 {
 	struct choke_peer *peer;
 	unsigned used = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		list[i]->preferred = false;
+	for (size_t i = 0; i < choker->count; i++) {
+		choker->list[i]->preferred = false;
 	}
-	while (used < slots && (peer = best_left(list, count))) {
+	while (used < slots && (peer = best_left(choker, rule))) {
 		peer->preferred = true;
 		used++;
 	}
 	return used;
 }
 
-void choke_leech(struct choke_peer **list, size_t count, unsigned max_uploads,
-		 unsigned min_uploads)
+void choke_set(const struct choker *choker, struct choke_peer *peer, bool choked)
 {
-	unsigned used = prefer(list, count, max_uploads > 0 ? max_uploads - 1 : 0);
-	unsigned optimistic = min_uploads > used + 1 ? min_uploads - used : 1;
-
-	for (size_t i = 0; i < count; i++) {
-		struct choke_peer *peer = list[i];
-
-		peer->choked = !peer->preferred && optimistic == 0;
-		/* One that is not interested is unchoked in passing, and takes no slot. */
-		if (!peer->preferred && !peer->choked && peer->interested) {
-			optimistic--;
-		}
+	if (peer->choked && !choked) {
+		peer->unchoked_round = choker->round;
 	}
+	peer->choked = choked;
 }
