@@ -21,6 +21,18 @@ bool peer_alive(const struct peer *peer)
 	return peer->state >= PEER_STARTING && peer->state < PEER_ENDED;
 }
 
+bool peer_fault(struct peer_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (!r->why[0]) {
+		vsnprintf(r->why, sizeof(r->why), fmt, ap);
+	}
+	va_end(ap);
+	return false;
+}
+
 /* The directory that the peer sees as /data: in the store where there is one. */
 static int make_data_dir(struct run *run, struct peer *peer, char **dir, struct err *err)
 {
@@ -210,7 +222,7 @@ static int send_start(struct peer *peer, const struct image_vars *vars, struct e
 
 static void ended(struct run *run, struct peer *peer, virt_t at)
 {
-	struct rt_usage usage;
+	struct rt_usage usage = { 0 };
 
 	peer->state = PEER_ENDED;
 	if (!peer->res) {
@@ -220,11 +232,7 @@ static void ended(struct run *run, struct peer *peer, virt_t at)
 	if (peer->box && rt_peer_usage(peer->box, &usage, NULL) == 0) {
 		peer->res->cpu_ns = usage.cpu_ns;
 		peer->res->memory_peak_bytes = usage.memory_peak_bytes;
-		if (usage.oom_kills && !peer->res->why[0]) {
-			snprintf(peer->res->why, sizeof(peer->res->why),
-				 "the kernel killed a process of it: memory limit of %llu MiB reached",
-				 (unsigned long long)(peer->group->memory_bytes >> 20));
-		}
+		run_limits_usage(peer, &usage);
 	}
 }
 
@@ -310,12 +318,11 @@ static void on_exit_event(struct run *run, struct peer *peer, const struct init_
 		r->end = peer->killed_by_us ? END_HUNG : END_LEFT;
 	} else if (WIFSIGNALED(ev->status)) {
 		r->end = END_CRASHED;
-		snprintf(r->why, sizeof(r->why), "killed by signal %d (%s)", WTERMSIG(ev->status),
-			 strsignal(WTERMSIG(ev->status)));
+		peer_fault(r, "killed by signal %d (%s)", WTERMSIG(ev->status),
+			   strsignal(WTERMSIG(ev->status)));
 	} else if (WEXITSTATUS(ev->status) != 0) {
 		r->end = END_FAILED;
-		snprintf(r->why, sizeof(r->why), "ended by itself with status %d",
-			 WEXITSTATUS(ev->status));
+		peer_fault(r, "ended by itself with status %d", WEXITSTATUS(ev->status));
 	} else {
 		r->end = END_EXITED;
 	}
@@ -332,8 +339,7 @@ static void on_gone(struct run *run, struct peer *peer)
 		peer->res->end = peer->asked_to_leave ? END_LEFT : END_HUNG;
 	} else {
 		peer->res->end = peer->asked_to_leave ? END_LEFT : END_CRASHED;
-		snprintf(peer->res->why, sizeof(peer->res->why),
-			 "its container ended without a word (killed from outside?)");
+		peer_fault(peer->res, "its container ended without a word (killed from outside?)");
 	}
 	ended(run, peer, clockctl_now(run->clock));
 }
@@ -418,22 +424,6 @@ void peer_progress(struct run *run, struct peer *peer)
 	}
 }
 
-static bool fault(struct peer_result *r, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* Not as expected; a reason that is known already is the better one. */
-static bool fault(struct peer_result *r, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (!r->why[0]) {
-		vsnprintf(r->why, sizeof(r->why), fmt, ap);
-	}
-	va_end(ap);
-	return false;
-}
-
 static bool ended_well(struct peer_result *r, const struct group_spec *g)
 {
 	bool alive = r->end == END_RUNNING || r->end == END_LEFT;
@@ -443,16 +433,16 @@ static bool ended_well(struct peer_result *r, const struct group_spec *g)
 		return true;
 	case EXPECT_COMPLETE:
 		if (r->complete_ns < 0 && r->end != END_LEFT) {
-			return fault(r, "has %llu bytes of the payload, not all",
-				     (unsigned long long)r->payload_bytes);
+			return peer_fault(r, "has %llu bytes of the payload, not all",
+					  (unsigned long long)r->payload_bytes);
 		}
-		return alive || r->end == END_EXITED || fault(r, "%s", peer_end_name(r->end));
+		return alive || r->end == END_EXITED || peer_fault(r, "%s", peer_end_name(r->end));
 	case EXPECT_RUNNING:
-		return alive || fault(r, "was expected to run to the end, but: %s",
-				      peer_end_name(r->end));
+		return alive || peer_fault(r, "was expected to run to the end, but: %s",
+					   peer_end_name(r->end));
 	case EXPECT_EXIT:
-		return r->end == END_EXITED || fault(r, "was expected to end by itself, but: %s",
-						     peer_end_name(r->end));
+		return r->end == END_EXITED || peer_fault(r, "was expected to end by itself, but: %s",
+							  peer_end_name(r->end));
 	}
 	return false;
 }
@@ -467,9 +457,9 @@ void peer_judge(struct run *run, struct peer *peer)
 	}
 	r->as_expected = ended_well(r, peer->group) && r->end != END_HUNG &&
 		r->end != END_START_FAILED;
-	if (r->end == END_HUNG && !r->why[0]) {
-		snprintf(r->why, sizeof(r->why), "did not end within %.1f s of its stop signal",
-			 (double)peer->group->image->stop_grace_wns / 1e9);
+	if (r->end == END_HUNG) {
+		peer_fault(r, "did not end within %.1f s of its stop signal",
+			   (double)peer->group->image->stop_grace_wns / 1e9);
 	}
 	if (r->as_expected) {
 		r->why[0] = '\0';

@@ -275,6 +275,7 @@ static void tick(struct run *run)
 		run_log(run, "%s", err.msg);
 	}
 	run_pace_tick(run);
+	run_limits_check(run);
 	progress_show(run, &c);
 	if (run->ticks % 5 == 0) {
 		check_helpers(run);

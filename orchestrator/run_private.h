@@ -183,6 +183,9 @@ void peer_press(struct run *run, struct peer *peer, wall_t now);
 void peer_kill(struct run *run, struct peer *peer);
 void peer_event(struct run *run, const struct init_event *ev);
 bool peer_alive(const struct peer *peer);
+/* Note why it is not as expected, where no reason is known yet: the first is the better one.
+ * Always false. */
+bool peer_fault(struct peer_result *result, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Read progress from the store; after: leave is carried out here. */
 void peer_progress(struct run *run, struct peer *peer);
 /* Decide end and as_expected, once the peer has ended. */
@@ -215,6 +218,14 @@ uint32_t run_wan_event(struct run *run, const struct event_spec *e);
 /* Begin the captures that the experiment asks for; complete them, and say what they lack. */
 int run_capture(struct run *run, struct err *err);
 void run_capture_end(struct run *run);
+
+/* --- run_limits.c ----------------------------------------------------------- */
+
+/* Once a wall second: end who fills the disk, whatever else is known of it. */
+void run_limits_check(struct run *run);
+/* Note what the last figures of a peer, and those of its link, tell of its limits. */
+void run_limits_usage(struct peer *peer, const struct rt_usage *usage);
+void run_limits_link(struct peer_result *result);
 
 /* --- calibrate.c, run_start.c, run_stop.c ----------------------------------- */
 

@@ -169,6 +169,7 @@ static void read_counters(struct run *run)
 	run->res.pair_bytes = calloc((size_t)n * n, sizeof(uint64_t));
 	for (uint32_t i = 0; i < n; i++) {
 		run->res.peers[i].link = *wire_link_stats(run->wire, i);
+		run_limits_link(&run->res.peers[i]);
 		for (uint32_t j = 0; run->res.pair_bytes && j < n; j++) {
 			run->res.pair_bytes[(size_t)i * n + j] = wire_pair_bytes(run->wire, i, j);
 		}

@@ -64,6 +64,22 @@ const char *peer_role_name(enum peer_role role)
 	return "unknown";
 }
 
+const char *limit_hit_name(unsigned bit)
+{
+	switch (bit) {
+	case LIMIT_HIT_MEMORY:
+		return "memory";
+	case LIMIT_HIT_PROCESSES:
+		return "processes";
+	case LIMIT_HIT_DISK:
+		return "disk";
+	case LIMIT_HIT_NETWORK:
+		return "network";
+	default:
+		return "unknown";
+	}
+}
+
 int result_exit_status(const struct result *res)
 {
 	if (res->failure[0] || res->failure_kind != ERR_NONE) {
@@ -409,6 +425,18 @@ static json_t *exit_json(int status)
 	return o;
 }
 
+static json_t *limits_hit_json(unsigned hit)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < LIMIT_HIT_BITS; i++) {
+		if (hit >> i & 1) {
+			json_array_append_new(a, text(limit_hit_name(1u << i)));
+		}
+	}
+	return a;
+}
+
 static json_t *peer_json(const struct result *res, size_t index)
 {
 	const struct peer_result *p = &res->peers[index];
@@ -426,6 +454,7 @@ static json_t *peer_json(const struct result *res, size_t index)
 	put(o, "end", text(peer_end_name(p->end)));
 	put(o, "as_expected", json_boolean(p->as_expected));
 	put(o, "why", p->as_expected ? json_null() : text(p->why));
+	put(o, "limits_hit", limits_hit_json(p->limits_hit));
 	put(o, "exit", exit_json(p->exit_status));
 	put(o, "boot_wall_ns", instant(p->launch_wns[LAUNCH_BOOT]));
 	put(o, "up_wall_ns", instant(p->up_wns));

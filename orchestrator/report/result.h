@@ -43,6 +43,14 @@ enum launch_step {
 	LAUNCH_STEP_COUNT,
 };
 
+/* Limits that a peer ran into, as bits. */
+enum {
+	LIMIT_HIT_MEMORY = 1,     /* a process of it was killed for it */
+	LIMIT_HIT_PROCESSES = 2,  /* a fork was refused */
+	LIMIT_HIT_DISK = 4,       /* ended for it */
+	LIMIT_HIT_NETWORK = 8,    /* a flood: its uplink dropped most of what it sent */
+};
+
 struct peer_result {
 	const char *name, *group, *image;
 	enum peer_role role;
@@ -50,6 +58,7 @@ struct peer_result {
 	enum peer_end end;
 	bool as_expected;
 	char why[256];              /* when not as expected */
+	unsigned limits_hit;        /* LIMIT_HIT_* */
 	int64_t launch_wns[LAUNCH_STEP_COUNT];
 	int64_t up_wns;             /* when its container was up: wall ns since the first boot began */
 	int64_t scheduled_ns;       /* when its start was due */
@@ -136,6 +145,9 @@ int result_write_json(const struct result *res, const char *path, struct err *er
 void result_print(const struct result *res, FILE *out, bool colour, unsigned width);
 
 const char *peer_end_name(enum peer_end end);
+/* "memory", ... for one LIMIT_HIT_* bit. */
+const char *limit_hit_name(unsigned bit);
+#define LIMIT_HIT_BITS 4
 const char *peer_role_name(enum peer_role role);
 
 #endif

@@ -366,6 +366,43 @@ static double measure_peers(const struct result *res, char *text, size_t len)
 	return count;
 }
 
+/* "memory", "disk and network", ... of one peer. */
+static void name_limits(unsigned hit, char *text, size_t len)
+{
+	text[0] = '\0';
+	for (unsigned i = 0; i < LIMIT_HIT_BITS; i++) {
+		size_t used = strlen(text);
+
+		if (hit >> i & 1) {
+			snprintf(text + used, len - used, "%s%s", used ? " and " : "", limit_hit_name(1u << i));
+		}
+	}
+}
+
+static double measure_limits(const struct result *res, char *text, size_t len)
+{
+	unsigned count = 0, named = 0;
+	char names[192] = "", limits[64];
+
+	for (size_t i = 0; i < res->peer_count; i++) {
+		const struct peer_result *p = &res->peers[i];
+		size_t used = strlen(names);
+
+		if (p->limits_hit && count++ < 4) {
+			name_limits(p->limits_hit, limits, sizeof(limits));
+			snprintf(names + used, sizeof(names) - used, "%s%.28s (%s)", named++ ? ", " : "",
+				 p->name, limits);
+		}
+	}
+	snprintf(text, len, "%u of %zu peers ran into limits: %s", count, res->peer_count, names);
+	if (count > named) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, len - used, " and %u more", count - named);
+	}
+	return count;
+}
+
 static double measure_interrupted(const struct result *res, char *text, size_t len)
 {
 	snprintf(text, len, "interrupted before its stop rule came true");
@@ -438,6 +475,8 @@ static const struct rule rules[] = {
 	{ "host-unseen", UNIT_COUNT, 0, NEVER, measure_unseen },
 	/* The figures of the others stand, those of the swarm as a whole are of fewer peers. */
 	{ "peers", UNIT_COUNT, 0, NEVER, measure_peers },
+	/* It was held back, as the limit is there for; others are as they were. */
+	{ "limits", UNIT_COUNT, 0, NEVER, measure_limits },
 	{ "interrupted", UNIT_COUNT, 0, NEVER, measure_interrupted },
 	/* What cannot be looked up later cannot be trusted later. */
 	{ "logs", UNIT_COUNT, 0, NEVER, measure_logs },

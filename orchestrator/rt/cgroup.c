@@ -631,6 +631,16 @@ static void read_memory(const struct cgroups *cg, const char *name, struct rt_us
 	read_number(group, h->v2 ? "memory.events" : "memory.oom_control", "oom_kill", &usage->oom_kills);
 }
 
+static void read_forks(const struct cgroups *cg, const char *name, struct rt_usage *usage)
+{
+	const struct cgroup_hierarchy *h = cgroups_with(cg, "pids");
+	CLEAN_FREE char *group = h ? group_of(h, name) : NULL;
+
+	if (h) {
+		read_number(group, "pids.events", "max", &usage->forks_refused);
+	}
+}
+
 int cgroup_usage(const struct cgroups *cg, const char *name, struct rt_usage *usage, struct err *err)
 {
 	const struct cgroup_hierarchy *h = cgroups_v2(cg);
@@ -646,5 +656,6 @@ int cgroup_usage(const struct cgroups *cg, const char *name, struct rt_usage *us
 	usage->processes = living;
 	read_cpu(cg, name, usage);
 	read_memory(cg, name, usage);
+	read_forks(cg, name, usage);
 	return 0;
 }

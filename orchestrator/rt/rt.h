@@ -79,6 +79,7 @@ struct rt_usage {
 	uint64_t memory_bytes, memory_peak_bytes;
 	uint32_t processes;
 	uint64_t oom_kills;
+	uint64_t forks_refused;   /* for the limit of processes */
 };
 
 /*

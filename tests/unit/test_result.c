@@ -119,6 +119,7 @@ static void test_members(void **state)
 	snprintf(s->res.peers[4].why, sizeof(s->res.peers[4].why), "says \"h\xe9\" \n and ends");
 	s->res.peers[5].complete_ns = -1;
 	s->res.peers[6].exit_status = -1;
+	s->res.peers[4].limits_hit = LIMIT_HIT_MEMORY | LIMIT_HIT_NETWORK;
 	root = write_and_load(s);
 	assert_int_equal(json_integer_value(at(root, "version")), RESULTS_SCHEMA_VERSION);
 	assert_string_equal(json_string_value(at(at(root, "verdict"), "level")), "degraded");
@@ -131,9 +132,13 @@ static void test_members(void **state)
 	assert_string_equal(json_string_value(at(peer, "ip")), "198.19.0.2");
 	assert_int_equal(json_integer_value(at(at(peer, "exit"), "code")), 3);
 	assert_string_equal(json_string_value(at(peer, "why")), "says \"h?\" \n and ends");
+	assert_int_equal(json_array_size(at(peer, "limits_hit")), 2);
+	assert_string_equal(json_string_value(json_array_get(at(peer, "limits_hit"), 0)), "memory");
+	assert_string_equal(json_string_value(json_array_get(at(peer, "limits_hit"), 1)), "network");
 	assert_int_equal(json_integer_value(at(peer, "complete_virt_ns")), 108 * NS_PER_S);
 	assert_int_equal(json_array_size(at(at(peer, "link"), "late_hist_wall")), 6);
 	peer = json_array_get(at(root, "peers"), 5);
+	assert_int_equal(json_array_size(at(peer, "limits_hit")), 0);
 	assert_true(json_is_null(at(peer, "complete_virt_ns")));
 	assert_int_equal(json_integer_value(at(at(peer, "exit"), "signal")), 15);
 	assert_true(json_is_null(at(json_array_get(at(root, "peers"), 6), "exit")));

@@ -270,6 +270,22 @@ static void test_peers(void **state)
 	assert_int_equal(result_exit_status(&s->res), 4);
 }
 
+static void test_limits(void **state)
+{
+	struct sample *s = *state;
+
+	s->res.peers[4].limits_hit = LIMIT_HIT_MEMORY;
+	s->res.peers[6].limits_hit = LIMIT_HIT_PROCESSES | LIMIT_HIT_DISK;
+	expect_only(s, "limits", VERDICT_DEGRADED, "2 of 13 peers ran into limits: leechers-1 (memory), "
+		    "leechers-3 (processes and disk)");
+	assert_int_equal(result_exit_status(&s->res), 5);
+	for (int i = 7; i < 12; i++) {
+		s->res.peers[i].limits_hit = LIMIT_HIT_NETWORK;
+	}
+	expect_only(s, "limits", VERDICT_DEGRADED, "7 of 13 peers ran into limits: leechers-1 (memory), "
+		    "leechers-3 (processes and disk), leechers-4 (network), leechers-5 (network) and 3 more");
+}
+
 static void test_interrupted(void **state)
 {
 	struct sample *s = *state;
@@ -344,7 +360,7 @@ int main(void)
 		CASE(test_good_run), CASE(test_failure), CASE(test_payload), CASE(test_too_fast),
 		CASE(test_clock), CASE(test_late_packets), CASE(test_late_on_a_lan),
 		CASE(test_wire_stall), CASE(test_cpu_wait), CASE(test_fault_drops), CASE(test_calibration),
-		CASE(test_host), CASE(test_peers), CASE(test_interrupted), CASE(test_logs),
+		CASE(test_host), CASE(test_peers), CASE(test_limits), CASE(test_interrupted), CASE(test_logs),
 		CASE(test_worst_comes_first), CASE(test_nothing_ran),
 	};
 
