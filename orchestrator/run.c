@@ -74,7 +74,7 @@ int run_experiment(const struct experiment *exp, const struct run_options *opt,
 {
 	struct run run = {
 		.exp = exp, .opt = opt, .begun = wall_now(),
-		.epoll_fd = -1, .signal_fd = -1, .stop_rule_at = -1,
+		.epoll_fd = -1, .signal_fd = -1, .host_netns = -1, .stop_rule_at = -1,
 		.res = { .exp = exp },
 	};
 	struct err why = { 0 };

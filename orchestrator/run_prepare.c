@@ -10,6 +10,7 @@
 #include "run_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -105,7 +106,8 @@ static int enter_namespaces(struct run *run, struct err *err)
 	if (run->opt->backend == BACKEND_NULL) {
 		return fs_mkdirs(run->share_dir, 0755, err);
 	}
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET)) {
+	run->host_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (run->host_netns < 0 || unshare(CLONE_NEWNS | CLONE_NEWNET)) {
 		return err_errno(err, ERR_HOST, "mount and network namespaces of the run (root is "
 				 "needed: sudo lento run ...)");
 	}
@@ -401,11 +403,15 @@ static int fix_host(struct run *run, struct err *err)
 	return run->opt->fix ? hostcheck_fix_apply(&run->check, path, err) : 0;
 }
 
-static void unfix_host(const struct run *run)
+/* Some knobs below /proc/sys/net are there in the host's network namespace alone. */
+static void unfix_host(struct run *run)
 {
 	CLEAN_FREE char *path = str_format("%s/hostfix.json", run->state->dir);
 	struct err err = { 0 };
 
+	if (run->host_netns >= 0 && setns(run->host_netns, CLONE_NEWNET)) {
+		fprintf(stderr, "lento: returning to the host's network: %s\n", strerror(errno));
+	}
 	if (hostcheck_fix_restore(path, &err)) {
 		fprintf(stderr, "lento: %s\n", err.msg);
 	}
@@ -522,5 +528,8 @@ void run_teardown(struct run *run)
 	}
 	if (run->signal_fd >= 0) {
 		close(run->signal_fd);
+	}
+	if (run->host_netns >= 0) {
+		close(run->host_netns);
 	}
 }

@@ -78,6 +78,7 @@ struct run {
 	int64_t origin_ns;         /* virtual CLOCK_MONOTONIC at the run's time 0; 0 before */
 
 	int epoll_fd, signal_fd;
+	int host_netns;            /* where lento came from; -1: it never left */
 	struct clockctl *clock;
 	struct store *store;
 	struct wire *wire;
