@@ -26,7 +26,7 @@
 #include "timedil/vtime.h"
 
 #define ASK_LIMIT_NS (30 * NS_PER_S)
-#define KILL_LIMIT_NS (5 * NS_PER_S)
+#define KILL_LIMIT_NS (20 * NS_PER_S)
 
 static bool wait_gone(const struct state *state, struct proc_id proc, int64_t limit_wns)
 {
@@ -92,6 +92,7 @@ static int destroy(const char *id, struct err *err)
 	CLEAN_FREE char *fix = NULL;
 	struct state *state;
 	unsigned killed = 0;
+	int rc;
 
 	if (state_load(id, &state, err)) {
 		return -1;
@@ -101,9 +102,12 @@ static int destroy(const char *id, struct err *err)
 		state_free(state);
 		return 0;
 	}
-	kill_proc(state, state->wire);
+	/* What hangs in the store can die only when that has; and the devices of containers
+	 * that are gone take lento-wire no time to close. */
 	kill_proc(state, state->store);
-	if (rt_purge(state->id, &killed, err)) {
+	rc = rt_purge(state->id, &killed, err);
+	kill_proc(state, state->wire);
+	if (rc) {
 		state_free(state);
 		return err_wrap(err, "run %s", id);
 	}

@@ -481,11 +481,14 @@ void run_teardown(struct run *run)
 	struct err err = { 0 };
 	unsigned killed = 0;
 
+	run_log(run, "teardown");
 	destroy_peers(run);
 	rt_destroy(run->rt);
+	run_log(run, "teardown: containers gone");
 	initlink_destroy(run->init);
 	wire_destroy(run->wire);
 	store_destroy(run->store);
+	run_log(run, "teardown: devices and payload store gone");
 	/* What hung in the store can die only now. */
 	if (run->state && run->opt->backend == BACKEND_LXC &&
 	    rt_purge(run->state->id, &killed, &err)) {

@@ -91,14 +91,19 @@ static void peer_free(struct lxc_peer *p)
 static void lxc_peer_destroy(struct rt_peer *base)
 {
 	struct lxc_peer *p = (struct lxc_peer *)base;
-	const struct cgroups *cg = &((struct lxc_rt *)base->rt)->ground.cg;
-	CLEAN_FREE char *log = lxc_log_path(p->name);
+	const struct lxc_rt *lx = (const struct lxc_rt *)base->rt;
+	const struct cgroups *cg = &lx->ground.cg;
 
-	cgroup_kill(cg, p->group, NULL, NULL);
-	cgroup_kill(cg, p->monitor_group, NULL, NULL);
-	cgroup_remove(cg, p->group, NULL);
-	cgroup_remove(cg, p->monitor_group, NULL);
-	unlink(log);
+	/* After rt_kill_all() its groups and files go with those of the run. */
+	if (lx->launcher) {
+		CLEAN_FREE char *log = lxc_log_path(p->name);
+
+		cgroup_kill(cg, p->group, NULL, NULL);
+		cgroup_kill(cg, p->monitor_group, NULL, NULL);
+		cgroup_remove(cg, p->group, NULL);
+		cgroup_remove(cg, p->monitor_group, NULL);
+		unlink(log);
+	}
 	if (base->tun >= 0) {
 		close(base->tun);
 	}

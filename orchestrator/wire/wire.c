@@ -27,7 +27,7 @@
 
 #define REQUEST_TIMEOUT_WMS 5000
 #define CAPTURE_END_TIMEOUT_WMS 30000  /* a disk may be slow */
-#define EXIT_TIMEOUT_WMS 5000
+#define EXIT_TIMEOUT_WMS 20000          /* the devices of a thousand peers */
 
 struct wire {
 	pid_t pid;

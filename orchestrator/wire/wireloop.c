@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 
 #define READS_PER_TURN 16       /* of one peer */
 #define EVENTS_PER_TURN 128
+#define CLOSERS_MAX 32
+#define PORTS_PER_CLOSER 8
 #define CONTROL UINT32_MAX      /* epoll datum of the control socket */
 
 /* While an event is pending the loop looks at the clock page at least so often, so
@@ -409,13 +412,52 @@ fail:
 	return -1;
 }
 
+struct closing {
+	const struct port *ports;
+	uint32_t count;
+	uint32_t next; /* position; taken by atomic addition */
+};
+
+static void *close_some(void *arg)
+{
+	struct closing *c = arg;
+	uint32_t i;
+
+	while ((i = __atomic_fetch_add(&c->next, 1, __ATOMIC_RELAXED)) < c->count) {
+		if (c->ports[i].is_open) {
+			close(c->ports[i].fd);
+		}
+	}
+	return NULL;
+}
+
+/*
+ * With its last descriptor a device goes, and the kernel waits some ten milliseconds for
+ * all its processors to have let go of it.  Those who wait together wait once; so the
+ * descriptors are closed by many threads.
+ */
+static void close_all(const struct wireloop *l)
+{
+	struct closing c = { .ports = l->ports, .count = l->max_links + 1 };
+	pthread_t threads[CLOSERS_MAX];
+	unsigned n = 0, wanted = c.count / PORTS_PER_CLOSER;
+
+	while (n < CLOSERS_MAX && n < wanted && pthread_create(&threads[n], NULL, close_some, &c) == 0) {
+		n++;
+	}
+	close_some(&c);
+	while (n > 0) {
+		pthread_join(threads[--n], NULL);
+	}
+}
+
 void wireloop_destroy(struct wireloop *l)
 {
 	if (!l) {
 		return;
 	}
-	for (uint32_t i = 0; l->ports && l->fabric && i <= l->max_links; i++) {
-		close_port(l, i);
+	if (l->ports) {
+		close_all(l);
 	}
 	capture_destroy(l->capture);
 	fabric_destroy(l->fabric);
