@@ -29,3 +29,8 @@ $(BUILD)/tests/system/tcp_time: tests/system/tcp_time.c tests/system/wire_ns.h $
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(PKG_LIBS)
 
 $(BUILD)/tests/unit/test_rt_null: | $(BUILD)/lento-init
+
+# For scripts/bench-launch.
+$(BUILD)/tests/system/launch_bench: tests/system/launch_bench.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVES) $(PKG_LIBS)
