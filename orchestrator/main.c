@@ -4,12 +4,15 @@
  * the exit status.
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clean.h"
 #include "base/nearest.h"
 #include "cmd.h"
+#include "run.h"
 #include "version.h"
 
 static const struct command {
@@ -17,29 +20,30 @@ static const struct command {
 	int (*run)(int argc, char **argv, struct err *err);
 	const char *usage;
 	const char *what;
+	bool prompt; /* answers at once also when a swarm has all CPUs */
 } commands[] = {
 	{ "run", cmd_run,
 	  "[--dry-run] [--set PATH=VALUE]... [--results DIR] [--no-calibrate] "
 	  "[--capture PEER]... [--fix] [--quiet] FILE.yaml | --resume DIR",
-	  "run an experiment and print its result" },
+	  "run an experiment and print its result", false },
 	{ "check", cmd_check, "[--peers N] [--fix | --restore] [FILE.yaml]",
-	  "can this host run it? each lack with its mend" },
+	  "can this host run it? each lack with its mend", false },
 	{ "plan", cmd_plan, "[--set PATH=VALUE]... [--hosts N] [--card RATE] FILE.yaml",
-	  "does it fit, at which factor, and what binds first?" },
-	{ "bench", cmd_bench, "host [IMAGE]...", "measure what peers cost on this host, for plan" },
+	  "does it fit, at which factor, and what binds first?", false },
+	{ "bench", cmd_bench, "host [IMAGE]...", "measure what peers cost on this host, for plan", false },
 	{ "compare", cmd_compare, "[--group GROUP] [--json | --csv] RESULTS...",
-	  "runs or series side by side, the first against the others" },
+	  "runs or series side by side, the first against the others", false },
 	{ "topology", cmd_topology, "show [--svg FILE] [--dot FILE] [--gml FILE] FILE.yaml | import [--peers N] GRAPH",
-	  "draw the network of an experiment, or make one from a graph in GML or GraphML" },
-	{ "ps", cmd_ps, "[--json] [RUN]", "the runs of this host, or the peers of one" },
+	  "draw the network of an experiment, or make one from a graph in GML or GraphML", false },
+	{ "ps", cmd_ps, "[--json] [RUN]", "the runs of this host, or the peers of one", true },
 	{ "logs", cmd_logs, "[--run RUN] [-f] [--stderr | --lento] PEER",
-	  "what a peer has printed" },
+	  "what a peer has printed", false },
 	{ "exec", cmd_exec, "[--run RUN] PEER COMMAND [ARGUMENT]...",
-	  "a command inside a peer's container, in its dilated time" },
-	{ "pause", cmd_pause, "[RUN]", "stop virtual time and freeze the peers" },
-	{ "resume", cmd_resume, "[RUN]", "go on" },
-	{ "set", cmd_set, "[--run RUN] tdf=FACTOR", "change the time dilation factor" },
-	{ "destroy", cmd_destroy, "--all | RUN...", "end runs and remove all that is left of them" },
+	  "a command inside a peer's container, in its dilated time", false },
+	{ "pause", cmd_pause, "[RUN]", "stop virtual time and freeze the peers", true },
+	{ "resume", cmd_resume, "[RUN]", "go on", true },
+	{ "set", cmd_set, "[--run RUN] tdf=FACTOR", "change the time dilation factor", true },
+	{ "destroy", cmd_destroy, "--all | RUN...", "end runs and remove all that is left of them", true },
 };
 
 static const struct command *find_command(const char *name)
@@ -119,6 +123,9 @@ int main(int argc, char **argv)
 	}
 	if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
 		return cmd_help(name);
+	}
+	if (c->prompt) {
+		setpriority(PRIO_PROCESS, 0, PROMPT_NICE);
 	}
 	status = c->run(argc - 1, argv + 1, &err);
 	if (status < 0) {

@@ -39,6 +39,12 @@ struct run_options {
 };
 
 /*
+ * Who asks for a look, or presses ^C, shall not wait behind some hundred clients that want the
+ * CPUs: the nice value of a run while its peers live, and of the commands that speak to it.
+ */
+#define PROMPT_NICE (-10)
+
+/*
  * Run @exp and print its summary on stdout.  0 and *status = the exit status that
  * the result stands for; -1 when there is no result at all (nothing is left then).
  */

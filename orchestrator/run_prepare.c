@@ -436,6 +436,16 @@ static int make_loop(struct run *run, struct err *err)
 	return run_watch(run, run->signal_fd, TAG_SIGNAL, err);
 }
 
+/*
+ * Best effort; and after the launcher has been started, from which the peers have their
+ * nice value.
+ */
+static void be_prompt(struct run *run)
+{
+	run->nice_before = getpriority(PRIO_PROCESS, 0);
+	run->prompt = run->nice_before > PROMPT_NICE && setpriority(PRIO_PROCESS, 0, PROMPT_NICE) == 0;
+}
+
 int run_prepare(struct run *run, struct err *err)
 {
 	raise_descriptor_limit();
@@ -458,6 +468,7 @@ int run_prepare(struct run *run, struct err *err)
 	    timeline_open(run->results_dir, &run->timeline, err)) {
 		return -1;
 	}
+	be_prompt(run);
 	return run_boot(run, err);
 }
 
@@ -534,5 +545,8 @@ void run_teardown(struct run *run)
 	}
 	if (run->host_netns >= 0) {
 		close(run->host_netns);
+	}
+	if (run->prompt) {
+		setpriority(PRIO_PROCESS, 0, run->nice_before);
 	}
 }

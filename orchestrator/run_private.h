@@ -79,6 +79,8 @@ struct run {
 
 	int epoll_fd, signal_fd;
 	int host_netns;            /* where lento came from; -1: it never left */
+	bool prompt;               /* at PROMPT_NICE */
+	int nice_before;           /* then: what it was */
 	struct clockctl *clock;
 	struct store *store;
 	struct wire *wire;
