@@ -27,7 +27,7 @@ PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lm
 LIB_DIRS := base topo wire rt store plan observe report
 LIB_SRCS := $(filter-out %/main.c,$(wildcard orchestrator/*.c \
               $(addprefix orchestrator/,$(addsuffix /*.c,$(LIB_DIRS)))))
-VTIME_SRCS := timedil/vtime.c $(wildcard timedil/kick.c)
+VTIME_SRCS := $(wildcard timedil/*.c) timedil/shim/plan.c
 
 LIB_OBJS   := $(LIB_SRCS:%.c=$(BUILD)/obj/%.o)
 VTIME_OBJS := $(VTIME_SRCS:%.c=$(BUILD)/obj/%.o)

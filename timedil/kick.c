@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "maps.h"
 
 #define PATH_BYTES 4096
 
@@ -257,27 +258,11 @@ int kick_tree(pid_t pid)
 /* --- those who have the page ------------------------------------------------------ */
 
 /* By device and inode: the path may look different from where the process is. */
-static bool maps_file(pid_t pid, const struct stat *st)
+static int is_file(const struct mapping *m, void *arg)
 {
-	char path[64], line[PATH_BYTES];
-	bool found = false;
-	FILE *f;
+	const struct stat *st = arg;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	f = fopen(path, "re");
-	if (!f) {
-		return false;
-	}
-	while (!found && fgets(line, sizeof(line), f)) {
-		unsigned major_no, minor_no;
-		unsigned long inode;
-
-		found = sscanf(line, "%*s %*s %*s %x:%x %lu", &major_no, &minor_no, &inode) == 3 &&
-			inode == st->st_ino && major_no == major(st->st_dev) &&
-			minor_no == minor(st->st_dev);
-	}
-	fclose(f);
-	return found;
+	return m->ino == st->st_ino && m->dev == st->st_dev;
 }
 
 /* Call @visit for each process but ourselves that has mapped @path; the sum of its
@@ -297,7 +282,7 @@ static int each_mapper(const char *path, int (*visit)(pid_t pid))
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (list[i].pid != getpid() && maps_file(list[i].pid, &st)) {
+		if (list[i].pid != getpid() && maps_each(list[i].pid, is_file, &st) == 1) {
 			int n = visit(list[i].pid);
 
 			sum += n > 0 ? n : 0;

@@ -51,10 +51,11 @@ $(BUILD)/timedil-trap: $(TRAP_OBJS) timedil/trap/exports.map timedil/trap/image.
 	@! readelf -rW $@ | grep R_X86_64
 
 LAUNCHER_SRCS := $(wildcard timedil/launcher/*.c)
-LAUNCHER_OBJS := $(LAUNCHER_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/timedil/shim/plan.o
+LAUNCHER_OBJS := $(LAUNCHER_SRCS:%.c=$(BUILD)/obj/%.o)
 
+# The instructions of a program are decoded by capstone.
 $(BUILD)/timedil: $(LAUNCHER_OBJS) $(BUILD)/libvtime.a
-	$(CC) $(LDFLAGS) -o $@ $(LAUNCHER_OBJS) $(BUILD)/libvtime.a
+	$(CC) $(LDFLAGS) -o $@ $(LAUNCHER_OBJS) $(BUILD)/libvtime.a $(shell pkg-config --libs capstone)
 
 all: $(BUILD)/libtimedil.so $(BUILD)/timedil
 ifeq ($(shell uname -m),x86_64)

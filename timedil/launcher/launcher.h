@@ -33,6 +33,7 @@ int fault_set(struct fault *fault, int status, const char *fmt, ...)
 int cmd_run(int argc, char **argv, struct fault *fault);
 int cmd_set(int argc, char **argv, struct fault *fault);
 int cmd_status(int argc, char **argv, struct fault *fault);
+int cmd_explain(int argc, char **argv, struct fault *fault);
 int cmd_calls(int argc, char **argv, struct fault *fault);
 
 /* --- target.c: what it takes to dilate a program ----------------------------------- */
@@ -46,6 +47,20 @@ int target_find(const char *command, char **path, struct plan *plan, struct faul
 
 /* The file of libtimedil.so or timedil-trap, beside us or as installed; the caller frees it. */
 int part_find(const char *name, char **path, struct fault *fault);
+
+/* --- scan.c: instructions that nothing of ours sees ----------------------------------- */
+
+struct scan {
+	unsigned tsc, syscalls; /* places in a file's code that hold such an instruction */
+};
+
+/*
+ * Count rdtsc and rdtscp, and the system call instruction, in the executable segments of the
+ * ELF file @path.  They are decoded from some way before on, so that bytes inside of other
+ * instructions do not count; data among the code may.  0; or -1 with errno, ENOTSUP for
+ * another architecture than x86-64.
+ */
+int scan_file(const char *path, struct scan *out);
 
 /* --- clockfile.c: pages as files in /dev/shm --------------------------------------- */
 

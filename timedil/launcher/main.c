@@ -18,6 +18,7 @@ static const struct command {
 	{ "set", cmd_set, "set FACTOR|pause|run (--share NAME | --pid PID)",
 	  "change a running clock" },
 	{ "status", cmd_status, "status (--share NAME | --pid PID)", "show a running clock" },
+	{ "explain", cmd_explain, "explain PID...", "say how each clock of a process is dilated, or why not" },
 	{ "calls", cmd_calls, "calls", "list the calls that are dilated" },
 };
 
@@ -44,6 +45,12 @@ static int help(void)
 	return 0;
 }
 
+/* "--calls" and "--explain" go as well. */
+static bool is_long_form(const char *word, const char *command)
+{
+	return strncmp(word, "--", 2) == 0 && strcmp(word + 2, command) == 0;
+}
+
 static int dispatch(int argc, char **argv, struct fault *fault)
 {
 	if (argc < 2) {
@@ -52,11 +59,8 @@ static int dispatch(int argc, char **argv, struct fault *fault)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		return help();
 	}
-	if (strcmp(argv[1], "--calls") == 0) {
-		return cmd_calls(argc - 1, argv + 1, fault);
-	}
 	for (size_t i = 0; i < COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) == 0) {
+		if (strcmp(argv[1], commands[i].name) == 0 || is_long_form(argv[1], commands[i].name)) {
 			return commands[i].run(argc - 1, argv + 1, fault);
 		}
 	}

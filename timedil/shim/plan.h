@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* File name of the trap; it lies beside libtimedil.so. */
 #define PLAN_TRAP_NAME "timedil-trap"
@@ -24,6 +25,14 @@
 #define PLAN_SOCKETS 's'  /* the same for that of sockets with a time-out */
 #define PLAN_CLOSE 'c'    /* PROGRAM is /proc/self/fd/N, with N to be closed */
 #define PLAN_AUTO 'a'     /* look first whether PROGRAM needs the trap; else execute it */
+
+/*
+ * Where the trap lives, in every process: the filter, which exec does not remove, knows
+ * these addresses.  Below what mmap() gives out by itself and above where programs and
+ * heaps are; only the upper half of an address may be compared at once.
+ */
+#define TRAP_BASE UINT64_C(0x700000000000)
+#define TRAP_BYTES UINT64_C(0x100000)
 
 #define PLAN_SCRIPTS 4
 #define PLAN_PREFIX 4     /* words that the trap takes */

@@ -46,14 +46,6 @@
 #include "timedil/shim/shim.h"
 #include "timedil/shim/signals.h"
 
-/*
- * Where the trap lives, in every process: the filter, which exec does not remove, knows
- * these addresses.  Below what mmap() gives out by itself and above where programs and
- * heaps are; only the upper half of an address may be compared at once.
- */
-#define TRAP_BASE UINT64_C(0x700000000000)
-#define TRAP_BYTES UINT64_C(0x100000)
-
 #define PATH_BYTES 4096
 
 struct trap {
