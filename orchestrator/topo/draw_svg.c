@@ -11,7 +11,7 @@
 #define PLOT_H 220.0
 #define PLOT_TOP 46.0
 
-/* A panel: a share of the peers over a value, linear or logarithmic. */
+/* A panel: a share of the peers, or of the LANs, over a value, linear or logarithmic. */
 struct axis {
 	double left;              /* of the panel, in the picture */
 	double low, high;         /* of the values shown */
@@ -20,12 +20,17 @@ struct axis {
 	const char *(*label)(double value, char buf[32]);
 };
 
-/* The second curve has gaps, so that one below it is seen. */
+/* The lines of peers, and those that LANs share; the second of each has gaps, so that one below
+ * it is seen. */
+enum { PEER_DOWN, PEER_UP, WAN_DOWN, WAN_UP, CURVES };
+
 static const struct {
 	const char *name, *stroke;
-} ways[] = {
-	{"down", "stroke=\"#1f6fb4\""},
-	{"up", "stroke=\"#d1701d\" stroke-dasharray=\"7 4\""},
+} curves[CURVES] = {
+	[PEER_DOWN] = {"down", "stroke=\"#1f6fb4\""},
+	[PEER_UP] = {"up", "stroke=\"#d1701d\" stroke-dasharray=\"7 4\""},
+	[WAN_DOWN] = {"WAN down", "stroke=\"#3a8f3a\""},
+	[WAN_UP] = {"WAN up", "stroke=\"#8a4fa8\" stroke-dasharray=\"7 4\""},
 };
 
 static const char *rate_label(double bps, char buf[32])
@@ -110,11 +115,11 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Steps: the share of the @count sorted values up to each. */
-static void draw_curve(const struct axis *x, const double *values, size_t count, int way, FILE *out)
+static void draw_curve(const struct axis *x, const double *values, size_t count, int curve, FILE *out)
 {
 	double bottom = PLOT_TOP + PLOT_H;
 
-	fprintf(out, "<path class=\"curve\" %s d=\"M%.1f %.1f", ways[way].stroke, x->left, bottom);
+	fprintf(out, "<path class=\"curve\" %s d=\"M%.1f %.1f", curves[curve].stroke, x->left, bottom);
 	for (size_t i = 0; i < count; i++) {
 		if (i + 1 < count && values[i + 1] <= values[i]) {
 			continue;
@@ -125,14 +130,14 @@ static void draw_curve(const struct axis *x, const double *values, size_t count,
 	fprintf(out, "H%.1f\"/>\n", x->left + PLOT_W);
 }
 
-static void find_range(struct axis *x, double *const values[2], const size_t count[2])
+static void find_range(struct axis *x, double *const values[CURVES], const size_t count[CURVES])
 {
 	double low = INFINITY, high = 0;
 
-	for (int way = 0; way < 2; way++) {
-		if (count[way]) {
-			low = fmin(low, values[way][0]);
-			high = fmax(high, values[way][count[way] - 1]);
+	for (int c = 0; c < CURVES; c++) {
+		if (count[c]) {
+			low = fmin(low, values[c][0]);
+			high = fmax(high, values[c][count[c] - 1]);
 		}
 	}
 	if (x->is_log) {
@@ -146,28 +151,35 @@ static void find_range(struct axis *x, double *const values[2], const size_t cou
 	}
 }
 
-static void draw_panel(struct axis *x, double *const values[2], const size_t count[2], FILE *out)
+static void draw_panel(struct axis *x, double *const values[CURVES], const size_t count[CURVES],
+		       FILE *out)
 {
-	for (int way = 0; way < 2; way++) {
-		qsort(values[way], count[way], sizeof(double), ascending);
+	for (int c = 0; c < CURVES; c++) {
+		qsort(values[c], count[c], sizeof(double), ascending);
 	}
 	find_range(x, values, count);
 	draw_axes(x, out);
-	for (int way = 0; way < 2; way++) {
-		if (count[way]) {
-			draw_curve(x, values[way], count[way], way, out);
+	for (int c = 0; c < CURVES; c++) {
+		if (count[c]) {
+			draw_curve(x, values[c], count[c], c, out);
 		}
 	}
 }
 
 static void draw_legend(const struct experiment *exp, size_t unlimited, FILE *out)
 {
-	fprintf(out, "<text class=\"title\" x=\"60\" y=\"24\">%s: the lines of %u peers</text>\n", exp->name,
+	fprintf(out, "<text class=\"title\" x=\"60\" y=\"24\">%s: the lines of %u peers", exp->name,
 		exp->peer_count);
-	for (int way = 0; way < 2; way++) {
-		fprintf(out, "<path class=\"curve\" %s d=\"M%d 20h25\"/>\n"
-			     "<text x=\"%d\" y=\"24\">%s</text>\n",
-			ways[way].stroke, 640 + 90 * way, 672 + 90 * way, ways[way].name);
+	if (exp->gateway_count) {
+		fprintf(out, " and %u LAN%s", exp->gateway_count, exp->gateway_count == 1 ? "" : "s");
+	}
+	fputs("</text>\n", out);
+	for (int c = 0; c < (exp->gateway_count ? CURVES : WAN_DOWN); c++) {
+		int left = 640 + 110 * (c % 2), row = 16 * (c / 2);
+
+		fprintf(out, "<path class=\"curve\" %s d=\"M%d %dh25\"/>\n"
+			     "<text x=\"%d\" y=\"%d\">%s</text>\n",
+			curves[c].stroke, left, 20 + row, left + 32, 24 + row, curves[c].name);
 	}
 	if (unlimited) {
 		fprintf(out, "<text x=\"60\" y=\"%d\">%zu directions without a rate are not in the left panel</text>\n",
@@ -175,29 +187,44 @@ static void draw_legend(const struct experiment *exp, size_t unlimited, FILE *ou
 	}
 }
 
-/* Of each direction: the rates that there are, and the delays of all peers, in ms. */
+/* Of each direction: the rates that there are, and the delays of all lines, in ms. */
 struct samples {
-	double *rates[2], *delays[2];
-	size_t rate_count[2], delay_count[2];
+	double *rates[CURVES], *delays[CURVES];
+	size_t rate_count[CURVES], delay_count[CURVES];
+	size_t unlimited;
 };
+
+/* Both directions of a line; @down is the curve of the first, the other one's is the next. */
+static void take_line(struct samples *s, const struct link_spec *l, int down)
+{
+	const uint64_t bps[2] = {l->down_bps, l->up_bps};
+	const int64_t delay_ns[2] = {l->down_delay_ns, l->up_delay_ns};
+
+	for (int way = 0; way < 2; way++) {
+		int c = down + way;
+
+		s->delays[c][s->delay_count[c]++] = (double)delay_ns[way] / 1e6;
+		if (bps[way]) {
+			s->rates[c][s->rate_count[c]++] = (double)bps[way];
+		} else {
+			s->unlimited++;
+		}
+	}
+}
 
 static void take_samples(const struct experiment *exp, struct samples *s)
 {
-	for (int way = 0; way < 2; way++) {
-		s->rates[way] = must_calloc(exp->peer_count, sizeof(double));
-		s->delays[way] = must_calloc(exp->peer_count, sizeof(double));
+	for (int c = 0; c < CURVES; c++) {
+		size_t lines = c < WAN_DOWN ? exp->peer_count : exp->gateway_count;
+
+		s->rates[c] = must_calloc(lines + 1, sizeof(double));
+		s->delays[c] = must_calloc(lines + 1, sizeof(double));
 	}
 	for (uint32_t i = 0; i < exp->peer_count; i++) {
-		const struct link_spec *l = experiment_peer_link(exp, i);
-		const uint64_t bps[2] = {l->down_bps, l->up_bps};
-		const int64_t delay_ns[2] = {l->down_delay_ns, l->up_delay_ns};
-
-		for (int way = 0; way < 2; way++) {
-			s->delays[way][s->delay_count[way]++] = (double)delay_ns[way] / 1e6;
-			if (bps[way]) {
-				s->rates[way][s->rate_count[way]++] = (double)bps[way];
-			}
-		}
+		take_line(s, experiment_peer_link(exp, i), PEER_DOWN);
+	}
+	for (uint32_t g = 0; g < exp->gateway_count; g++) {
+		take_line(s, &exp->links[experiment_gateway_lan(exp, g)->wan], WAN_DOWN);
 	}
 }
 
@@ -207,19 +234,19 @@ void draw_links_svg(const struct experiment *exp, FILE *out)
 			    .label = rate_label};
 	struct axis delay = {.left = 480, .title = "one-way delay, without that of queues",
 			     .label = delay_label};
-	struct samples s = {.rate_count = {0}};
+	struct samples s = {.unlimited = 0};
 
 	take_samples(exp, &s);
 	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n"
 		     "<style>text{font:12px sans-serif;fill:#333}.title{font-size:13px;font-weight:bold}"
 		     ".grid{stroke:#ddd;fill:none}.curve{stroke-width:2;fill:none}</style>\n"
 		     "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", WIDTH, HEIGHT, WIDTH, HEIGHT);
-	draw_legend(exp, 2 * (size_t)exp->peer_count - s.rate_count[0] - s.rate_count[1], out);
+	draw_legend(exp, s.unlimited, out);
 	draw_panel(&rate, s.rates, s.rate_count, out);
 	draw_panel(&delay, s.delays, s.delay_count, out);
 	fputs("</svg>\n", out);
-	for (int way = 0; way < 2; way++) {
-		free(s.rates[way]);
-		free(s.delays[way]);
+	for (int c = 0; c < CURVES; c++) {
+		free(s.rates[c]);
+		free(s.delays[c]);
 	}
 }
