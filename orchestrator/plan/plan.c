@@ -9,7 +9,7 @@
 #include "plan/pacer.h"
 
 #define MIB 0x1p20
-/* What a container takes of the host beside its client: monitor, namespaces, cgroups. */
+/* What a container takes of the host beside its client: lento-init, namespaces, cgroups. */
 #define CONTAINER_BYTES (1u << 20)
 
 static bool plays(enum peer_role role)

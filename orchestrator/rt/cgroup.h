@@ -4,7 +4,7 @@
  * version 1 controllers, version 2, or both side by side ("hybrid").
  *
  *	<hierarchy>/<base>/lento/<run>/<peer>       the container
- *	<hierarchy>/<base>/lento/<run>/_mon-<peer>  liblxc's process that watches it
+ *	<hierarchy>/<base>/lento/<run>/_mon-<peer>  liblxc's process that starts it, until it runs
  *	<hierarchy>/<base>/lento/<run>/_boot        processes that are starting a container
  *	<hierarchy>/<base>/lento/<run>/_pivot       monitors whose container has ended
  *

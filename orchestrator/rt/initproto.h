@@ -29,6 +29,9 @@
 #define INIT_BLOB_MAX_BYTES (256 * 1024)
 #define INIT_BLOB_MAX_STRINGS 4096
 
+/* What lento-init calls itself (PR_SET_NAME) once it may be left alone. */
+#define INIT_UP_NAME "lento-init:up"
+
 enum init_command_kind {
 	INIT_CMD_START = 1,
 	INIT_CMD_SIGNAL,

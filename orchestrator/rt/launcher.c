@@ -8,7 +8,8 @@
  * The launcher waits for orders and for the ends of its children, nothing else.  A child
  * starts one container, makes eth0 in its network namespace, so that no device
  * has to move between namespaces, reports with the device's descriptor, and ends.  A child
- * that ends without a report (liblxc has crashed) is reported by the launcher.
+ * that ends without a report (liblxc has crashed) is reported by the launcher.  The monitor is
+ * ended as soon as lento-init runs, which is the launcher's child then.
  *
  * The launcher has a mount namespace of its own: there liblxc finds only the
  * cgroup hierarchies that we use, and there the ways (ways.h) are bound.  It is in a
@@ -30,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -137,6 +139,7 @@ static int start_child(const struct service *sv, const struct rt_peer_spec *spec
 
 /* --- in the launcher ------------------------------------------------------------------ */
 
+/* Children that have started containers; and lento-inits, whose monitors are gone. */
 static void reap(struct service *sv)
 {
 	struct signalfd_siginfo si;
@@ -274,6 +277,9 @@ static int set_up(struct service *sv, struct err *err)
 	sv->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sv->signal_fd < 0) {
 		return err_errno(err, ERR_FAILED, "signalfd");
+	}
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1)) {
+		return err_errno(err, ERR_FAILED, "becoming the parent of containers");
 	}
 	sv->ways.place = PRIVATE_DIR;
 	sv->seen = *sv->ground;

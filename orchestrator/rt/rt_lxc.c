@@ -5,8 +5,8 @@
  * Theory.  The caller lives in private mount and network namespaces, so whatever is
  * mounted here vanishes with the run.  Containers are started by a process of its
  * own, several at a time (launcher.h); what one is made of is in rt_lxc_start.c.  Afterwards
- * liblxc is not needed: a container and its monitor are in cgroups that carry their
- * names (cgroup.h), by which everything is found, frozen, counted and killed.
+ * liblxc is not needed, nor its monitor: a container is in cgroups that carry its
+ * name (cgroup.h), by which everything is found, frozen, counted and killed.
  *
  * A tmpfs of the run's own at /run/lxc keeps liblxc's lock files in the run.
  */

@@ -5,7 +5,7 @@
  * Theory.  All containers share one read-only root (rootfs.h); each gets proc, a small
  * /dev, tmpfs for /tmp, /run and /dev/shm, and bind mounts of its /data and /log.
  * liblxc forks a monitor for each container; it and the container are in cgroups that carry
- * their names (cgroup.h).
+ * their names (cgroup.h).  The monitor is ended when the container runs.
  *
  * liblxc closes what a monitor has inherited one descriptor after the other, and
  * reads the list anew after each: with n descriptors open that takes n * n steps.  So
@@ -16,6 +16,7 @@
 
 #include <lxc/lxccontainer.h>
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include "base/clean.h"
 #include "base/fs.h"
 #include "rt/caps.h"
+#include "rt/initproto.h"
 #include "rt/rt_ops.h"
 #include "rt/userns.h"
 
@@ -237,7 +239,7 @@ static void reason_from_log(const char *path, char *reason, size_t bytes)
 
 /*
  * liblxc says RUNNING just before it executes the first process.  Wait until that is
- * lento-init, by the name which the kernel gives it then.
+ * lento-init, by the name which it gives itself.
  */
 static int wait_for_init(pid_t pid)
 {
@@ -249,12 +251,31 @@ static int wait_for_init(pid_t pid)
 		if (fs_read(path, &comm, NULL, NULL)) {
 			return -1;
 		}
-		if (!strcmp(comm, "lento-init\n")) {
+		if (!strcmp(comm, INIT_UP_NAME "\n")) {
 			return 0;
 		}
 		usleep(EXEC_POLL_US);
 	}
 	return -1;
+}
+
+static void end_process(pid_t pid, void *arg)
+{
+	(void)arg;
+	kill(pid, SIGKILL);
+}
+
+/*
+ * The monitor waits for commands that nobody gives and for an end that lento-init has told
+ * before, and takes half a MiB.  Without it a container goes on; its lento-init is the
+ * launcher's child then.  Its groups go with those of the run: to remove one takes the kernel a
+ * step for each file system that is mounted.
+ */
+static void dismiss_monitor(const struct lxc_ground *g, const char *peer)
+{
+	CLEAN_FREE char *group = lxc_monitor_group_name(g->run_id, peer);
+
+	cgroup_each_pid(&g->cg, group, end_process, NULL);
 }
 
 static int start(const struct lxc_ground *g, struct lxc_container *c, const struct rt_peer_spec *spec,
@@ -277,6 +298,7 @@ static int start(const struct lxc_ground *g, struct lxc_container *c, const stru
 		return err_set(err, ERR_HOST, "container cannot be started (user namespace: %s): %s",
 			       g->userns ? "yes" : "no", reason);
 	}
+	dismiss_monitor(g, spec->name);
 	return 0;
 }
 

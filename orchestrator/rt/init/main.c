@@ -258,6 +258,9 @@ int main(int argc, char **argv)
 	struct init in = { .link_fd = -1 };
 	char *end;
 
+	/* Who started us, liblxc's monitor, goes as soon as it sees our new name. */
+	prctl(PR_SET_PDEATHSIG, 0);
+	prctl(PR_SET_NAME, INIT_UP_NAME);
 	prctl(PR_SET_DUMPABLE, 0);
 	if (argc != 8 || !take_token(argv[3], token)) {
 		return EXIT_ARGS;
