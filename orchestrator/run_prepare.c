@@ -450,7 +450,8 @@ int run_prepare(struct run *run, struct err *err)
 {
 	raise_descriptor_limit();
 	if (make_loop(run, err) ||
-	    state_create(run->exp->name, run->exp->seed, run->exp->path, &run->state, err) ||
+	    state_create(run->exp->name, run->exp->seed, run->exp->path, run->opt->results_root, &run->state,
+			 err) ||
 	    fix_host(run, err) ||
 	    make_results_dir(run, err) || make_dirs(run, err) || enter_namespaces(run, err) ||
 	    make_payload(run, err) || make_clock(run, err) || make_peers(run, err) ||

@@ -157,7 +157,19 @@ int state_load(const char *id, struct state **out, struct err *err)
 	return 0;
 }
 
-int state_create(const char *name, uint64_t seed, const char *experiment,
+/* Make the run's directory, or fail with errno EEXIST where its name is taken. */
+static int claim(const struct state *state, const char *results_root)
+{
+	CLEAN_FREE char *results = results_root ? str_format("%s/%s", results_root, state->id) : NULL;
+
+	if (results && access(results, F_OK) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return mkdir(state->dir, 0755);
+}
+
+int state_create(const char *name, uint64_t seed, const char *experiment, const char *results_root,
 		 struct state **out, struct err *err)
 {
 	struct state *state = calloc(1, sizeof(*state));
@@ -185,7 +197,7 @@ int state_create(const char *name, uint64_t seed, const char *experiment,
 			? str_format("%s-%llu-%s", name, (unsigned long long)seed, stamp)
 			: str_format("%s-%llu-%s-%d", name, (unsigned long long)seed, stamp, try);
 		state->dir = str_format("%s/%s", state_root(), state->id);
-		if (mkdir(state->dir, 0755) == 0) {
+		if (claim(state, results_root) == 0) {
 			break;
 		}
 		if (errno != EEXIST || try == 1000) {

@@ -41,9 +41,10 @@ const char *state_root(void);
 
 /*
  * Make the directory of a new run called <name>-<seed>-<UTC start>, with "-2", "-3", ...
- * behind it where that exists, and write its first state.json.
+ * behind it where that exists or has results below @results_root (NULL: there are none) - two
+ * runs may begin in one second - and write its first state.json.
  */
-int state_create(const char *name, uint64_t seed, const char *experiment,
+int state_create(const char *name, uint64_t seed, const char *experiment, const char *results_root,
 		 struct state **state, struct err *err);
 /* Write state.json anew after a member has changed. */
 int state_save(const struct state *state, struct err *err);

@@ -38,7 +38,7 @@ static void a_run_is_found_again(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(state_create("swarm", 3, "x.yaml", &s, &err), 0);
+	assert_int_equal(state_create("swarm", 3, "x.yaml", NULL, &s, &err), 0);
 	s->results_dir = str_format("/r/%s", s->id);
 	s->wire = proc_id_of(getpid());
 	assert_int_equal(state_save(s, &err), 0);
@@ -63,13 +63,31 @@ static void names_never_collide(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(state_create("x", 1, "x.yaml", &a, &err), 0);
-	assert_int_equal(state_create("x", 1, "x.yaml", &b, &err), 0);
+	assert_int_equal(state_create("x", 1, "x.yaml", NULL, &a, &err), 0);
+	assert_int_equal(state_create("x", 1, "x.yaml", NULL, &b, &err), 0);
 	assert_string_not_equal(a->id, b->id);
 	assert_int_equal(state_find(NULL, &found, &err), -1);
 	assert_non_null(strstr(err.msg, a->id));
 	state_remove(a, NULL);
 	state_remove(b, NULL);
+}
+
+/* A run that was killed, and removed within its second, has left its results. */
+static void names_of_results_never_collide(void **state)
+{
+	CLEAN_FREE char *results = str_format("%s-results", root), *left = NULL;
+	struct state *a, *b;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(state_create("x", 1, "x.yaml", results, &a, &err), 0);
+	left = str_format("%s/%s", results, a->id);
+	assert_int_equal(fs_mkdirs(left, 0755, &err), 0);
+	state_remove(a, NULL);
+	assert_int_equal(state_create("x", 1, "x.yaml", results, &b, &err), 0);
+	assert_null(strstr(left, b->id));
+	state_remove(b, NULL);
+	assert_int_equal(fs_remove_tree(results, NULL), 0);
 }
 
 static void a_pid_used_again_is_not_ours(void **state)
@@ -83,7 +101,7 @@ static void a_pid_used_again_is_not_ours(void **state)
 		pause();
 		_exit(0);
 	}
-	assert_int_equal(state_create("x", 1, "x.yaml", &s, &err), 0);
+	assert_int_equal(state_create("x", 1, "x.yaml", NULL, &s, &err), 0);
 	s->wire = proc_id_of(pid);
 	assert_true(state_alive(s, s->wire));
 	s->wire.start_ticks++;
@@ -118,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_run_is_found_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(names_never_collide, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(names_of_results_never_collide, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_pid_used_again_is_not_ours, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(half_a_run_can_be_loaded, set_up, tear_down),
 	};
