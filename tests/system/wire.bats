@@ -38,7 +38,7 @@ setup() {
 @test "queue delay under load is as configured and memory flat, TDF 5" { wire_net queue 5; }
 @test "queue delay under load is as configured and memory flat, TDF 0.5" { wire_net queue 0.5; }
 
-@test "unknown destinations and false sources are dropped and counted" { wire_net drops 1; }
+@test "unknown destinations, false sources and malformed packets are dropped and counted" { wire_net drops 1; }
 @test "a flood from one peer leaves others their time" { wire_net flood 1; }
 @test "a peer that is gone costs nothing" { wire_net gone 1; }
 @test "counters survive a kill -9 of lento-wire" { wire_net kill 1; }

@@ -9,7 +9,9 @@
  * is about times is tried up to five times, as another program may have taken the
  * processor; a wrong emulator is wrong each time.
  */
+#include <linux/if_packet.h>
 #include <math.h>
+#include <net/ethernet.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
@@ -39,6 +41,7 @@ struct peer {
 	int udp;   /* bound to UDP_PORT */
 	int icmp;  /* raw */
 	int raw;   /* raw, with a header of ours */
+	int link;  /* sends what we like, no IP packet if need be */
 };
 
 struct bed {
@@ -81,7 +84,8 @@ static void make_peer(struct bed *bed, unsigned i, const struct wire_link *link,
 	p->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	p->icmp = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
 	p->raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	if (p->udp < 0 || p->icmp < 0 || p->raw < 0 ||
+	p->link = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (p->udp < 0 || p->icmp < 0 || p->raw < 0 || p->link < 0 ||
 	    bind(p->udp, (struct sockaddr *)&sin, sizeof(sin))) {
 		die("sockets");
 	}
@@ -99,6 +103,7 @@ static void close_peer(struct peer *p)
 	close(p->udp);
 	close(p->icmp);
 	close(p->raw);
+	close(p->link);
 	close(p->ns);
 }
 
@@ -508,8 +513,52 @@ static void send_spoofed(const struct bed *bed, unsigned from, uint32_t src, uns
 	}
 }
 
+/* What of a packet of 60 bytes is changed, or how much of it is sent. */
+static const struct {
+	const char *what;
+	size_t len;
+	uint8_t at, value;
+} malformed[] = {
+	{"shorter than a header", 19, 3, 19},
+	{"of no known version", 60, 0, 0x55},
+	{"with a header shorter than one", 60, 0, 0x44},
+	{"with a header longer than it", 24, 0, 0x4f},
+	{"that says it is longer", 60, 3, 61},
+	{"that says it is shorter", 60, 3, 59},
+	{"of no length", 60, 3, 0},
+	{"that would be IPv6, of another length", 60, 0, 0x60},
+};
+
+/* To the peer @dst, would they be passed on. */
+static void send_malformed(const struct bed *bed, unsigned from, unsigned dst)
+{
+	struct iphdr hdr = {
+		.version = 4, .ihl = 5, .ttl = 64, .protocol = 253,
+		.saddr = htonl(ip_of(from)), .daddr = htonl(ip_of(dst)),
+	};
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE_IP)};
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	enter_ns(bed->peer[from].ns);
+	to.sll_ifindex = (int)if_nametoindex("eth0");
+	enter_ns(home);
+	close(home);
+	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
+		uint8_t data[60] = {0};
+
+		hdr.tot_len = htons((uint16_t)malformed[i].len);
+		memcpy(data, &hdr, sizeof(hdr));
+		data[malformed[i].at] = malformed[i].value;
+		if (sendto(bed->peer[from].link, data, malformed[i].len, 0, (struct sockaddr *)&to,
+			   sizeof(to)) < 0) {
+			die(malformed[i].what);
+		}
+	}
+}
+
 static bool case_drops(struct tdf tdf)
 {
+	const unsigned bad = sizeof(malformed) / sizeof(malformed[0]);
 	const struct wire_link links[PEERS] = {{0}, {0}, {0}};
 	const struct wire_link_stats *stats;
 	struct bed bed;
@@ -525,14 +574,15 @@ static bool case_drops(struct tdf tdf)
 	for (int i = 0; i < 5; i++) {
 		send_spoofed(&bed, 0, ip_of(2), 1);
 	}
+	send_malformed(&bed, 0, 1);
 	/* A round trip behind them: they have been read. */
 	good = report(ping(&bed, 0, 1, 5, 3 * NS_PER_S, &least) >= 0, "ping after them");
 	good &= report(stats->unknown_dst_drops == 3, "unknown destination: %llu of 3",
 		       (unsigned long long)stats->unknown_dst_drops);
 	good &= report(stats->spoofed_drops == 5, "spoofed: %llu of 5",
 		       (unsigned long long)stats->spoofed_drops);
-	good &= report(stats->malformed_drops == 0, "malformed: %llu of 0",
-		       (unsigned long long)stats->malformed_drops);
+	good &= report(stats->malformed_drops == bad, "malformed: %llu of %u",
+		       (unsigned long long)stats->malformed_drops, bad);
 	good &= report(wire_pair_packets(bed.wire, 2, 1) == 0 &&
 		       wire_pair_packets(bed.wire, 0, 1) == 5 &&
 		       wire_pair_bytes(bed.wire, 1, 0) == 5 * 84, "pairs count pings only");
