@@ -224,7 +224,8 @@ void run_capture_end(struct run *run);
 
 /* --- run_limits.c ----------------------------------------------------------- */
 
-/* Once a wall second: end who fills the disk, whatever else is known of it. */
+/* To be called once a wall second, and looks at some hundred peers each time: end who fills the
+ * disk, whatever else is known of it. */
 void run_limits_check(struct run *run);
 /* Note what the last figures of a peer, and those of its link, tell of its limits. */
 void run_limits_usage(struct peer *peer, const struct rt_usage *usage);
