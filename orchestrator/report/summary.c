@@ -260,7 +260,7 @@ static void print_groups(struct printer *p, const struct result *res)
 static void print_lan(struct printer *p, const struct result *res, const struct lan_spec *lan)
 {
 	uint64_t bytes[2] = { 0, 0 }, packets = 0, drops = 0, refused = 0;
-	char line[256], down[16], up[16], share[16];
+	char line[256], nat_text[64] = "", down[16], up[16], share[16];
 
 	for (uint32_t g = lan->first_gateway; g < lan->first_gateway + lan->count; g++) {
 		const struct wire_nat_stats *nat = &res->gateways[g].nat;
@@ -275,11 +275,14 @@ static void print_lan(struct printer *p, const struct result *res, const struct 
 		refused += nat->filtered_drops + nat->exhausted_drops + nat->hairpin_drops +
 			   nat->unsupported_drops;
 	}
-	snprintf(line, sizeof(line), "%s: %" PRIu32 " WAN line%s, %sB down, %sB up, %s dropped, "
-		 "%" PRIu64 " packets refused by NAT", lan->name, lan->count, lan->count == 1 ? "" : "s",
+	if (lan->nat.kind != NAT_NONE) {
+		snprintf(nat_text, sizeof(nat_text), ", %" PRIu64 " packets refused by NAT", refused);
+	}
+	snprintf(line, sizeof(line), "%s: %" PRIu32 " WAN line%s, %sB down, %sB up, %s dropped%s", lan->name,
+		 lan->count, lan->count == 1 ? "" : "s",
 		 short_number((double)bytes[WIRE_DOWN], down, sizeof(down)),
 		 short_number((double)bytes[WIRE_UP], up, sizeof(up)),
-		 short_share((double)drops, (double)(packets + drops), share, sizeof(share)), refused);
+		 short_share((double)drops, (double)(packets + drops), share, sizeof(share)), nat_text);
 	say_wrapped(p, PLAIN, line);
 }
 
