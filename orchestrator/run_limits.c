@@ -62,7 +62,7 @@ static void check_disk(struct run *run, struct peer *peer)
 	peer->res->limits_hit |= LIMIT_HIT_DISK;
 	peer_fault(peer->res, "ended for filling the disk: more than %llu MiB beside the payload",
 		   (unsigned long long)(limit >> 20));
-	run_log(run, "peer %s: %s", peer->name, peer->res->why);
+	run_log(run, "peer %s: ended for filling the disk", peer->name);
 	peer_kill(run, peer);
 }
 
