@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/abt/core/memory.h"
+
 static const struct {
 	uint32_t below_kbytes_s;
 	unsigned slots;
@@ -51,14 +53,8 @@ void choker_join(struct choker *choker, struct choke_peer *peer)
 {
 	size_t place = (size_t)rng_below(&choker->rng, choker->count + 1);
 
-	if (choker->count == choker->capacity) {
-		choker->capacity = choker->capacity ? 2 * choker->capacity : 16;
-		choker->list = reallocarray(choker->list, choker->capacity,
-					    sizeof(choker->list[0]));
-		if (!choker->list) {
-			abort();
-		}
-	}
+	choker->list = memory_room(choker->list, (uint32_t)choker->count, &choker->capacity,
+				   sizeof(choker->list[0]));
 	memmove(choker->list + place + 1, choker->list + place,
 		(choker->count - place) * sizeof(choker->list[0]));
 	choker->list[place] = peer;

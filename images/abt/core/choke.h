@@ -40,7 +40,7 @@ struct choke_peer {
 struct choker {
 	struct choke_peer **list;
 	size_t count;
-	size_t capacity;
+	uint32_t capacity;
 	unsigned max_uploads;
 	unsigned min_uploads;
 	uint32_t round;

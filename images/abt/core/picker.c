@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
+#include "images/abt/core/memory.h"
+#include "images/abt/core/shuffle.h"
 
 struct piece {
 	uint32_t availability;
@@ -20,33 +22,16 @@ struct picker {
 	struct piece piece[];
 };
 
-/* Fisher and Yates. */
-static void shuffle(uint32_t *order, uint32_t count, struct rng *rng)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t j = (uint32_t)rng_below(rng, i + 1u);
-
-		order[i] = order[j];
-		order[j] = i;
-	}
-}
-
 struct picker *picker_create(uint32_t pieces, uint32_t random_first, uint64_t seed)
 {
-	struct picker *picker = calloc(1, sizeof(*picker) + pieces * sizeof(picker->piece[0]));
+	struct picker *picker = memory_zeros(sizeof(*picker) + pieces * sizeof(picker->piece[0]));
 
-	if (!picker) {
-		abort();
-	}
-	picker->order = calloc(pieces, sizeof(*picker->order));
-	if (!picker->order) {
-		abort();
-	}
+	picker->order = memory_zeros(pieces * sizeof(*picker->order));
 	picker->pieces = pieces;
 	picker->random_first = random_first;
 	picker->counts[PIECE_WANTED] = pieces;
 	rng_stream(&picker->rng, seed, "picker", 0);
-	shuffle(picker->order, pieces, &picker->rng);
+	shuffle_order(picker->order, pieces, &picker->rng);
 	return picker;
 }
 

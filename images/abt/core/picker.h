@@ -39,7 +39,7 @@ void picker_gained(struct picker *picker, uint32_t index);
 void picker_lost(struct picker *picker, uint32_t index);
 uint32_t picker_availability(const struct picker *picker, uint32_t index);
 
-/* Back to PIECE_WANTED after a bad hash, to PIECE_STARTED when a peer left requests. */
+/* What slices.h knows of the piece's slices; set by it. */
 void picker_set(struct picker *picker, uint32_t index, enum piece_state state);
 enum piece_state picker_get(const struct picker *picker, uint32_t index);
 
